@@ -1,0 +1,151 @@
+// swift-tools-version: 6.2
+// One root package. A target's layer is its folder: Formats, Cores, Engines, Shells, Services,
+// Testing, Executables. What a layer may import is written in docs/architecture.md and checked by
+// Tests/ArchitectureTests and by `--explicit-target-dependency-import-check error`.
+
+import PackageDescription
+
+let package = Package(
+    name: "apus",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "ApusClient", targets: ["ApusClient"]),
+        .executable(name: "apus", targets: ["apus"]),
+        .executable(name: "apus-namesrv", targets: ["apus-namesrv"]),
+        .executable(name: "apus-broker", targets: ["apus-broker"]),
+        .executable(name: "apus-lab", targets: ["apus-lab"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // Formats: values and their bytes.
+        .target(name: "CChecksum", path: "Sources/Formats/CChecksum"),
+        .format("MessageFormat", ["CChecksum"]),
+        .format("RemotingProtocol", ["MessageFormat", .nioCore]),
+
+        // Cores: pure state machines. Input in, effects out.
+        .core("RoutingCore"),
+        .core("LogCore"),
+        .core("DeliveryCore"),
+        .core("ClientCore"),
+
+        // Engines: the cores of one process wired together, still pure.
+        .engine("NameServerEngine", cores: ["RoutingCore"]),
+        .engine("BrokerEngine", cores: ["LogCore", "DeliveryCore"]),
+        .engine("ClientEngine", cores: ["ClientCore"]),
+
+        // Shells: sockets, files, time.
+        .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
+        .shell("Storage", [.logging]),
+
+        // Services: one engine and its shells, ready to run.
+        .service("NameServer", ["NameServerEngine", "RemotingTransport"]),
+        .service("Broker", ["BrokerEngine", "LogCore", "RemotingTransport", "Storage"]),
+        .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport"]),
+
+        // Testing: worlds to run clusters in, and the checkers of their histories.
+        .testing("Chaos", ["ApusClient"]),
+        .testing("ClusterLab", ["Chaos", "ApusClient"]),
+
+        // Executables: parse arguments, build a service, run it.
+        .executable("apus-namesrv", ["NameServer"]),
+        .executable("apus-broker", ["Broker"]),
+        .executable("apus", ["ApusClient", "Chaos", "RemotingTransport", "RemotingProtocol"]),
+        .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient"]),
+
+        // Tests mirror Sources.
+        .tests("MessageFormat"),
+        .tests("RemotingProtocol", ["MessageFormat", .nioCore]),
+        .tests("RoutingCore", ["MessageFormat"]),
+        .tests("LogCore", ["MessageFormat"]),
+        .tests("DeliveryCore", ["MessageFormat"]),
+        .tests("ClientCore", ["MessageFormat"]),
+        .tests("NameServerEngine", ["RoutingCore", "RemotingProtocol", "MessageFormat"]),
+        .tests("BrokerEngine", ["LogCore", "DeliveryCore", "RemotingProtocol", "MessageFormat"]),
+        .tests("ClientEngine", ["ClientCore", "RemotingProtocol", "MessageFormat"]),
+        .tests(
+            "RemotingTransport",
+            ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
+        .tests("Storage", ["MessageFormat"]),
+        .tests("Chaos"),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: [
+                "NameServer", "Broker", "ApusClient", "Chaos", "RemotingTransport",
+                "RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging,
+            ],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+/// The settings of every Swift target.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+extension Target.Dependency {
+    static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var logging: Self { .product(name: "Logging", package: "swift-log") }
+    static var collections: Self { .product(name: "Collections", package: "swift-collections") }
+    static var arguments: Self {
+        .product(name: "ArgumentParser", package: "swift-argument-parser")
+    }
+    static var lifecycle: Self {
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    }
+}
+
+extension Target {
+    static func layer(_ layer: String, _ name: String, _ dependencies: [Dependency]) -> Target {
+        .target(
+            name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)",
+            swiftSettings: strict)
+    }
+    static func format(_ name: String, _ more: [Dependency]) -> Target {
+        .layer("Formats", name, more)
+    }
+    static func core(_ name: String) -> Target {
+        .layer("Cores", name, ["MessageFormat", .collections])
+    }
+    static func engine(_ name: String, cores: [String]) -> Target {
+        let cores = cores.map { Dependency(stringLiteral: $0) }
+        return .layer(
+            "Engines", name, cores + ["RemotingProtocol", "MessageFormat", .collections])
+    }
+    static func shell(_ name: String, _ more: [Dependency]) -> Target {
+        .layer("Shells", name, ["MessageFormat"] + more)
+    }
+    static func service(_ name: String, _ more: [Dependency]) -> Target {
+        .layer(
+            "Services", name,
+            more + [
+                "RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging, .lifecycle,
+            ])
+    }
+    static func testing(_ name: String, _ more: [Dependency]) -> Target {
+        .layer("Testing", name, more)
+    }
+    static func executable(_ name: String, _ more: [Dependency]) -> Target {
+        .executableTarget(
+            name: name, dependencies: more + [.arguments, .logging, .lifecycle],
+            path: "Sources/Executables/\(name)", swiftSettings: strict)
+    }
+    static func tests(_ name: String, _ more: [Dependency] = []) -> Target {
+        .testTarget(
+            name: "\(name)Tests", dependencies: [.target(name: name)] + more,
+            swiftSettings: strict)
+    }
+}
