@@ -1,0 +1,157 @@
+package import MessageFormat
+
+/// Decides where everything lies in the log, and gathers it into batches.
+///
+/// The log is a sequence of checked batches in segments of fixed size (`docs/formats/log.md`).
+/// Whatever is appended while one write is under way goes into the next batch: one write and one
+/// flush for all of it (group commit). A batch never crosses a segment's end; the first batch of a
+/// segment holds a snapshot of all state, so that any suffix of segments stands alone.
+///
+/// Offsets are final when an append returns, bytes are not: answer only after
+/// `FlushProgress.confirmed` has passed the append's `end` ("acked means durable").
+package struct CommitLog: Sendable {
+    package struct Options: Sendable {
+        package var segmentBytes = 256 << 20
+        /// A batch is closed when it has grown to this.
+        package var batchBytesMax = 4 << 20
+
+        package init() {}
+    }
+
+    package let logID: UInt64
+    package let options: Options
+    package private(set) var epoch: Epoch
+    /// Messages, index entries and keys of batches that are not confirmed yet, oldest first.
+    package private(set) var unconfirmed = UnconfirmedBatches()
+    private var gathering: Gathering
+    private var closed: [PlannedBatch] = []
+    private var latestStoreTimestamp = Timestamp(milliseconds: 0)
+
+    /// Continues a log whose last batch ends at `end`, a multiple of the batches' alignment.
+    package init(logID: UInt64, epoch: Epoch, end: PhysicalOffset, options: Options) {
+        precondition(end.bytes % Int64(LogBatchHeader.alignment) == 0, "batches start aligned")
+        self.logID = logID
+        self.epoch = epoch
+        self.options = options
+        self.gathering = Gathering(start: end)
+    }
+
+    /// Where the next record would lie, at the earliest.
+    package var end: PhysicalOffset { self.gathering.end }
+
+    /// Start of the segment in which `end` lies.
+    package var segmentBase: PhysicalOffset { self.base(of: self.gathering.start) }
+
+    package var hasGathered: Bool { !self.gathering.isEmpty || !self.closed.isEmpty }
+
+    /// Nothing has been written into the current segment: it needs its snapshot first.
+    package var isAtSegmentStart: Bool {
+        self.gathering.isEmpty && self.gathering.start == self.segmentBase
+    }
+
+    /// Whether a record of `size` bytes still fits into the current segment.
+    ///
+    /// When it does not, `roll()` and append the snapshot's records before it.
+    package func fits(_ size: Int) -> Bool {
+        let batch =
+            self.gathering.isEmpty
+            ? LogBatchHeader.count + size : self.gathering.bytes.count + size
+        let offset = self.gathering.start.distance(from: self.segmentBase)
+        return offset + LogBatchHeader.padded(batch) <= self.options.segmentBytes
+    }
+
+    /// Longest record that any segment can take.
+    package var recordBytesMax: Int { LogBatchHeader.lengthMax / 2 }
+
+    /// Goes on at the start of the next segment.
+    package mutating func roll() {
+        let next = self.segmentBase.advanced(by: self.options.segmentBytes)
+        self.closeBatch()
+        self.gathering = Gathering(start: next)
+    }
+
+    /// Appends a message to `queue`. The caller has made sure that it `fits`.
+    package mutating func append(
+        _ draft: MessageDraft, body: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer,
+        to queue: QueueNumber, at queueOffset: QueueOffset, tagHash: Int32,
+        keys: some Sequence<UInt64>, now: Timestamp
+    ) -> Appended {
+        self.beginRecord(
+            size: draft.encodedCount(bodyCount: body.count, propertiesCount: properties.count),
+            now: now)
+        let start = self.gathering.bytes.count
+        let position = self.gathering.start.advanced(by: start)
+        draft.append(
+            to: &self.gathering.bytes, body: body, properties: properties,
+            queueOffset: queueOffset, physicalOffset: position,
+            storeTimestamp: self.latestStoreTimestamp)
+        let checksum = self.gathering.bytes.withUnsafeBytes {
+            Checksum.crc32c($0.slice(start..<$0.count))
+        }
+        let entry = IndexEntry(
+            position: position, size: UInt32(self.gathering.bytes.count - start),
+            checksum: checksum, tagHash: tagHash, storeTimestamp: self.latestStoreTimestamp)
+        self.gathering.add(
+            UnconfirmedEntry(queue: queue, queueOffset: queueOffset, entry: entry), keys: keys)
+        return Appended(position: position, queueOffset: queueOffset, end: self.end)
+    }
+
+    /// Appends a state record. The caller has made sure that it `fits`. Returns the end to wait for.
+    @discardableResult
+    package mutating func append(_ record: StateRecord, now: Timestamp) -> PhysicalOffset {
+        self.beginRecord(size: StateRecord.headerCount + record.payload.count, now: now)
+        record.append(to: &self.gathering.bytes)
+        self.gathering.records += 1
+        return self.end
+    }
+
+    /// Everything that has gathered, ready to be written, in order.
+    package mutating func takePlanned() -> [PlannedBatch] {
+        self.closeBatch()
+        defer { self.closed.removeAll(keepingCapacity: true) }
+        return self.closed
+    }
+
+    /// The confirm offset has moved: hands out what consumers may now see, batch by batch.
+    package mutating func confirmed(
+        upTo offset: PhysicalOffset, _ body: (UnconfirmedBatch) -> Void
+    ) {
+        self.unconfirmed.confirmed(upTo: offset, body)
+    }
+
+    private func base(of position: PhysicalOffset) -> PhysicalOffset {
+        PhysicalOffset(position.bytes - position.bytes % Int64(self.options.segmentBytes))
+    }
+
+    private mutating func beginRecord(size: Int, now: Timestamp) {
+        precondition(self.fits(size), "the caller rolls to the next segment first")
+        if self.gathering.bytes.count + size > self.options.batchBytesMax { self.closeBatch() }
+        self.latestStoreTimestamp = max(self.latestStoreTimestamp, now)
+        self.gathering.begin()
+    }
+
+    private mutating func closeBatch() {
+        guard !self.gathering.isEmpty else { return }
+        let (planned, waiting) = self.gathering.seal(
+            epoch: self.epoch, now: self.latestStoreTimestamp, logID: self.logID)
+        self.closed.append(planned)
+        self.unconfirmed.append(waiting)
+        self.gathering = Gathering(start: planned.end)
+    }
+}
+
+/// Where a message was put.
+package struct Appended: Hashable, Sendable {
+    package var position: PhysicalOffset
+    package var queueOffset: QueueOffset
+    /// The message is durable when everything before this is.
+    package var end: PhysicalOffset
+}
+
+/// A finished batch: bytes for the writer.
+package struct PlannedBatch: Sendable {
+    package var position: PhysicalOffset
+    /// Where the next batch of the same segment starts: behind the padding.
+    package var end: PhysicalOffset
+    package var bytes: [UInt8]
+}

@@ -1,0 +1,177 @@
+private import Collections
+package import MessageFormat
+
+/// A queue's dense number in its broker: arrays instead of dictionaries on the hot path.
+package struct QueueNumber: Hashable, Sendable {
+    package var index: Int
+
+    package init(_ index: Int) { self.index = index }
+}
+
+/// A stretch of one queue in one segment whose entries lie in the segment's index file.
+package struct SealedRun: Hashable, Sendable {
+    package var segment: PhysicalOffset
+    package var first: QueueOffset
+    package var count: Int
+    /// Number of the run's first entry in the index file.
+    package var firstOrdinal: Int
+
+    package init(segment: PhysicalOffset, first: QueueOffset, count: Int, firstOrdinal: Int) {
+        self.segment = segment
+        self.first = first
+        self.count = count
+        self.firstOrdinal = firstOrdinal
+    }
+
+    package var end: QueueOffset { self.first.advanced(by: self.count) }
+
+    /// Ordinals of the entries from `offset` to the run's end.
+    package func ordinals(from offset: QueueOffset) -> Range<Int> {
+        let skipped = max(0, offset.distance(from: self.first))
+        return (self.firstOrdinal + skipped)..<(self.firstOrdinal + self.count)
+    }
+}
+
+/// A stretch of one queue in one segment whose entries are in memory.
+package struct MemoryRun: Sendable {
+    package var segment: PhysicalOffset
+    package var first: QueueOffset
+    package var entries: [IndexEntry]
+
+    package var end: QueueOffset { self.first.advanced(by: self.entries.count) }
+}
+
+/// One queue: which offsets exist, which may be seen, and where their messages lie.
+///
+/// Derived from the log, and rebuilt from it. Invariants: runs are contiguous, sealed before
+/// memory; `minOffset <= visibleEnd <= assignedEnd`.
+package struct ConsumeQueue: Sendable {
+    package let key: QueueKey
+    /// The offset that the next appended message gets.
+    package private(set) var assignedEnd: QueueOffset
+    /// Nobody reads below this: what was there belongs to a deleted topic.
+    package private(set) var floor: QueueOffset
+    private var sealed: Deque<SealedRun> = []
+    package private(set) var memory: [MemoryRun] = []
+
+    package init(key: QueueKey, floor: QueueOffset = .zero, next: QueueOffset = .zero) {
+        self.key = key
+        self.floor = floor
+        self.assignedEnd = next
+    }
+
+    /// The first offset that may not be read: not confirmed or not written yet.
+    package var visibleEnd: QueueOffset {
+        self.memory.last?.end ?? self.sealed.last?.end ?? self.lowerBoundWithoutRuns
+    }
+
+    package var minOffset: QueueOffset {
+        max(
+            self.floor,
+            self.sealed.first?.first ?? self.memory.first?.first ?? self.lowerBoundWithoutRuns)
+    }
+
+    /// With no run left, everything before the first unconfirmed message is gone.
+    private var lowerBoundWithoutRuns: QueueOffset {
+        self.assignedEnd.advanced(by: -self.unconfirmedCount)
+    }
+
+    private var unconfirmedCount = 0
+
+    package mutating func assign() -> QueueOffset {
+        defer { self.assignedEnd.value += 1 }
+        self.unconfirmedCount += 1
+        return self.assignedEnd
+    }
+
+    /// A message of this queue has been confirmed; they come in order.
+    package mutating func confirmed(
+        _ entry: IndexEntry, at offset: QueueOffset, segment: PhysicalOffset
+    ) {
+        self.unconfirmedCount = max(0, self.unconfirmedCount - 1)
+        self.append(entry, at: offset, segment: segment)
+    }
+
+    /// Recovery: a message that is in the log already.
+    package mutating func replayed(
+        _ entry: IndexEntry, at offset: QueueOffset, segment: PhysicalOffset
+    ) {
+        self.assignedEnd = max(self.assignedEnd, offset.advanced(by: 1))
+        self.append(entry, at: offset, segment: segment)
+    }
+
+    private mutating func append(
+        _ entry: IndexEntry, at offset: QueueOffset, segment: PhysicalOffset
+    ) {
+        if let last = self.memory.indices.last, self.memory[last].segment == segment,
+            self.memory[last].end == offset
+        {
+            self.memory[last].entries.append(entry)
+        } else {
+            self.memory.append(MemoryRun(segment: segment, first: offset, entries: [entry]))
+        }
+    }
+
+    /// Recovery: the snapshot at a segment's start says how far the queue had come.
+    package mutating func restore(floor: QueueOffset, next: QueueOffset) {
+        self.floor = max(self.floor, floor)
+        self.assignedEnd = max(self.assignedEnd, next)
+    }
+
+    /// The topic was deleted: its messages are out of reach; offsets go on where they were.
+    package mutating func clear() {
+        self.floor = self.assignedEnd
+    }
+
+    /// An index file holds this run now; it replaces what was in memory for that segment.
+    package mutating func adopt(_ run: SealedRun) {
+        self.memory.removeAll { $0.segment == run.segment }
+        guard self.sealed.last.map({ $0.end <= run.first }) ?? true else { return }
+        self.sealed.append(run)
+        self.assignedEnd = max(self.assignedEnd, run.end)
+    }
+
+    /// The segment is gone from the disk.
+    package mutating func drop(segmentsThrough base: PhysicalOffset) {
+        while let first = self.sealed.first, first.segment <= base { self.sealed.removeFirst() }
+        self.memory.removeAll { $0.segment <= base }
+    }
+}
+
+extension ConsumeQueue {
+    /// Where the entries from an offset on are to be had.
+    package enum Place: Sendable {
+        /// In memory: entries of the run, the first one that is wanted.
+        case memory(ArraySlice<IndexEntry>)
+        case file(SealedRun)
+        case none
+    }
+
+    package func place(of offset: QueueOffset) -> Place {
+        if let run = self.memory.last(where: { $0.first <= offset }), offset < run.end {
+            return .memory(run.entries[offset.distance(from: run.first)...])
+        }
+        if let run = self.sealedRun(containing: offset) { return .file(run) }
+        return .none
+    }
+
+    private func sealedRun(containing offset: QueueOffset) -> SealedRun? {
+        var low = 0
+        var high = self.sealed.count
+        while low < high {
+            let middle = (low + high) / 2
+            if self.sealed[middle].end <= offset { low = middle + 1 } else { high = middle }
+        }
+        guard low < self.sealed.count, self.sealed[low].first <= offset else { return nil }
+        return self.sealed[low]
+    }
+
+    /// Start of the first run behind a hole at `offset`, such as a damaged stretch of the log leaves.
+    package func nextOffset(after offset: QueueOffset) -> QueueOffset? {
+        let starts = self.sealed.map(\.first) + self.memory.map(\.first)
+        return starts.first { $0 > offset }
+    }
+
+    /// All runs, oldest first, for a search by time: sealed ones by name, those in memory whole.
+    package var sealedRuns: [SealedRun] { Array(self.sealed) }
+}

@@ -1,0 +1,63 @@
+private import Collections
+package import MessageFormat
+
+/// How far the log has come: handed to the writer, written, durable, confirmed.
+///
+/// Invariant: `confirmed <= durable <= written <= submitted`, unless the flush mode says that a
+/// written message counts as kept; then `confirmed <= written`.
+package struct FlushProgress: Sendable {
+    /// `SYNC_FLUSH`: a message counts when it is on stable storage. `ASYNC_FLUSH`: when the
+    /// operating system has it; a crash of the process loses nothing, a power cut may.
+    package enum Mode: Sendable, Hashable { case sync, async }
+
+    package let mode: Mode
+    package private(set) var submitted: PhysicalOffset
+    package private(set) var written: PhysicalOffset
+    package private(set) var durable: PhysicalOffset
+    package private(set) var confirmed: PhysicalOffset
+
+    /// A log that was recovered up to `end`: what is on disk after a restart counts as durable.
+    package init(mode: Mode, recoveredTo end: PhysicalOffset) {
+        self.mode = mode
+        self.submitted = end
+        self.written = end
+        self.durable = end
+        self.confirmed = end
+    }
+
+    package var isWriterIdle: Bool { self.submitted == self.written }
+
+    package mutating func submitted(upTo offset: PhysicalOffset) {
+        precondition(offset >= self.submitted, "batches are written in order")
+        self.submitted = offset
+    }
+
+    /// A write ended. Returns the confirm offset when it moved.
+    package mutating func written(
+        upTo written: PhysicalOffset, durable: PhysicalOffset
+    ) -> PhysicalOffset? {
+        precondition(written <= self.submitted, "nothing is written that was not submitted")
+        self.written = max(self.written, written)
+        self.durable = max(self.durable, min(durable, self.written))
+        let kept = self.mode == .sync ? self.durable : self.written
+        guard kept > self.confirmed else { return nil }
+        self.confirmed = kept
+        return kept
+    }
+}
+
+/// Batches between the confirm offset and the end of the log.
+package struct UnconfirmedBatches: Sendable {
+    private var batches: Deque<UnconfirmedBatch> = []
+
+    package var isEmpty: Bool { self.batches.isEmpty }
+
+    mutating func append(_ batch: UnconfirmedBatch) { self.batches.append(batch) }
+
+    mutating func confirmed(upTo offset: PhysicalOffset, _ body: (UnconfirmedBatch) -> Void) {
+        while let first = self.batches.first, first.end <= offset {
+            body(first)
+            self.batches.removeFirst()
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package import MessageFormat
+
+/// The batch that is being gathered: bytes with room for the header, and what they mean.
+struct Gathering: Sendable {
+    let start: PhysicalOffset
+    var bytes: [UInt8] = []
+    var records = 0
+    private var entries: [UnconfirmedEntry] = []
+    private var keys: [KeyEntry] = []
+
+    init(start: PhysicalOffset) { self.start = start }
+
+    var isEmpty: Bool { self.bytes.isEmpty }
+
+    /// The end that the batch would have if it were closed now.
+    var end: PhysicalOffset { self.start.advanced(by: LogBatchHeader.padded(self.bytes.count)) }
+
+    /// Reserves the header's room before the first record.
+    mutating func begin() {
+        guard self.isEmpty else { return }
+        self.bytes.append(contentsOf: repeatElement(0, count: LogBatchHeader.count))
+    }
+
+    mutating func add(_ entry: UnconfirmedEntry, keys: some Sequence<UInt64>) {
+        self.records += 1
+        self.entries.append(entry)
+        for hash in keys { self.keys.append(KeyEntry(hash: hash, entry: entry.entry)) }
+    }
+
+    /// Writes header and padding.
+    consuming func seal(
+        epoch: Epoch, now: Timestamp, logID: UInt64
+    ) -> (PlannedBatch, UnconfirmedBatch) {
+        let header = LogBatchHeader(
+            length: self.bytes.count, position: self.start, epoch: epoch, records: self.records,
+            storeTimestamp: now, logID: logID)
+        self.bytes.append(
+            contentsOf: repeatElement(0, count: header.paddedLength - header.length))
+        self.bytes.withUnsafeMutableBytes { header.seal($0) }
+        let end = self.start.advanced(by: self.bytes.count)
+        return (
+            PlannedBatch(position: self.start, end: end, bytes: self.bytes),
+            UnconfirmedBatch(end: end, entries: self.entries, keys: self.keys)
+        )
+    }
+}
+
+/// A message that is in the log but not confirmed: nobody may see it yet.
+package struct UnconfirmedEntry: Hashable, Sendable {
+    package var queue: QueueNumber
+    package var queueOffset: QueueOffset
+    package var entry: IndexEntry
+}
+
+/// What becomes visible when the confirm offset reaches `end`.
+package struct UnconfirmedBatch: Sendable {
+    package var end: PhysicalOffset
+    package var entries: [UnconfirmedEntry]
+    package var keys: [KeyEntry]
+}

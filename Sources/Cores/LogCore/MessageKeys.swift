@@ -1,0 +1,75 @@
+package import MessageFormat
+
+/// The properties by which a broker files a message, found in one pass over their bytes.
+///
+/// Borrowed: valid as long as the bytes are.
+package struct MessageKeys {
+    package private(set) var tag: UnsafeRawBufferPointer?
+    package private(set) var keys: UnsafeRawBufferPointer?
+    package private(set) var uniqueKey: UnsafeRawBufferPointer?
+
+    package init(of message: StoredMessageView) { self.init(message.propertiesBytes) }
+
+    package init(_ properties: UnsafeRawBufferPointer) {
+        PropertyScan.forEach(in: properties) { name, value in
+            switch name.count {
+            case 4 where PropertyScan.equal(name, "TAGS"): self.tag = value
+            case 4 where PropertyScan.equal(name, "KEYS"): self.keys = value
+            case 8 where PropertyScan.equal(name, "UNIQ_KEY"): self.uniqueKey = value
+            default: break
+            }
+        }
+    }
+
+    package var tagHash: Int32 {
+        guard let tag = self.tag else { return 0 }
+        // The hash runs over UTF-16; for ASCII that is the bytes.
+        if tag.allSatisfy({ $0 < 128 }) {
+            return tag.reduce(0) { hash, byte in 31 &* hash &+ Int32(byte) }
+        }
+        return TagHash.of(String(decoding: tag, as: UTF8.self))
+    }
+
+    /// Hashes of the unique key and of each word of `KEYS`, for the key index.
+    package func hashes(topic: String) -> [UInt64] {
+        var hashes: [UInt64] = []
+        if let key = self.uniqueKey { hashes.append(KeyIndex.hash(topic: topic, key: key)) }
+        guard let words = self.keys else { return hashes }
+        for word in words.split(separator: UInt8(ascii: " ")) {
+            let word = UnsafeRawBufferPointer(rebasing: word)
+            hashes.append(KeyIndex.hash(topic: topic, key: word))
+        }
+        return hashes
+    }
+}
+
+/// Walks over a properties string without building anything.
+package enum PropertyScan {
+    /// Calls `body` with the bytes of each name and value.
+    package static func forEach(
+        in properties: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) {
+        var start = 0
+        var separator = -1
+        for at in 0...properties.count {
+            let byte = at < properties.count ? properties[at] : 2
+            if byte == 1, separator < 0 {
+                separator = at
+            } else if byte == 2 {
+                if separator > start, at > separator + 1 {
+                    body(
+                        properties.slice(start..<separator),
+                        properties.slice((separator + 1)..<at))
+                }
+                start = at + 1
+                separator = -1
+            }
+        }
+    }
+
+    package static func equal(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        bytes.count == text.utf8CodeUnitCount
+            && bytes.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: bytes.count))
+    }
+}

@@ -1,0 +1,73 @@
+private import Collections
+package import MessageFormat
+
+/// The segments that exist, oldest first, and what becomes of them.
+///
+/// `active` → `sealing` (the log went on elsewhere; the index file is being made) → `sealed`
+/// (index file on disk) → gone.
+package struct SegmentMap: Sendable {
+    package enum State: Hashable, Sendable { case active, sealing, sealed }
+
+    package struct Segment: Hashable, Sendable {
+        package var base: PhysicalOffset
+        package var state: State
+        /// Store time of its youngest message.
+        package var youngest: Timestamp
+
+        package init(base: PhysicalOffset, state: State, youngest: Timestamp) {
+            self.base = base
+            self.state = state
+            self.youngest = youngest
+        }
+    }
+
+    private var segments: Deque<Segment> = []
+
+    package init() {}
+
+    package var all: [Segment] { Array(self.segments) }
+    package var oldest: Segment? { self.segments.first }
+    package var active: Segment? { self.segments.last }
+
+    package mutating func append(_ segment: Segment) {
+        precondition(
+            self.segments.last.map { $0.base < segment.base } ?? true,
+            "segments come in the order of their positions")
+        self.segments.append(segment)
+    }
+
+    package mutating func touched(_ base: PhysicalOffset, at time: Timestamp) {
+        guard let last = self.segments.indices.last, self.segments[last].base == base else {
+            return
+        }
+        self.segments[last].youngest = max(self.segments[last].youngest, time)
+    }
+
+    package mutating func setState(_ state: State, of base: PhysicalOffset) {
+        guard let index = self.segments.firstIndex(where: { $0.base == base }) else { return }
+        self.segments[index].state = state
+    }
+
+    package mutating func removeOldest() { _ = self.segments.popFirst() }
+}
+
+/// Decides which segments are old enough, or in the way, and may go.
+package struct Retention: Sendable {
+    /// Messages are kept at least this long (RocketMQ's `fileReservedTime`).
+    package var age: Duration = .seconds(72 * 3600)
+    /// Above this share of the disk in use the oldest segments go whatever their age
+    /// (RocketMQ's `diskMaxUsedSpaceRatio`).
+    package var diskUsedRatioMax = 0.85
+
+    package init() {}
+
+    /// Whether the oldest segment may be deleted now. Only sealed ones ever are, one at a time.
+    package func mayDelete(
+        _ segment: SegmentMap.Segment, at now: Timestamp, diskUsedRatio: Double
+    ) -> Bool {
+        guard segment.state == .sealed else { return false }
+        let ageMilliseconds = self.age.components.seconds * 1_000
+        return diskUsedRatio > self.diskUsedRatioMax
+            || now.milliseconds - segment.youngest.milliseconds > ageMilliseconds
+    }
+}
