@@ -1,0 +1,113 @@
+private import MessageFormat
+internal import NIOCore
+
+/// Writes a frame's length, header word and header straight into a buffer's memory.
+///
+/// The room is reserved once, from an upper bound of the header's size; every write checks it.
+struct HeadWriter {
+    private let out: UnsafeMutableRawBufferPointer
+    private var count: Int
+
+    static func write(
+        _ serialization: SerializationType, bodyCount: Int, countMax: Int,
+        into buffer: inout ByteBuffer, _ header: (inout Self) -> Void
+    ) {
+        // One reservation for head and body: the caller appends the body next.
+        buffer.reserveCapacity(minimumWritableBytes: 8 + countMax + bodyCount)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 8 + countMax) {
+            out throws(Never) -> Int in
+            var writer = Self(out: out, count: 8)
+            header(&writer)
+            let headerCount = writer.count - 8
+            precondition(headerCount < 1 << 24, "a header has less than 16 MiB")
+            out.store(bigEndian: UInt32(4 + headerCount + bodyCount), at: 0)
+            out.store(bigEndian: UInt32(serialization.rawValue) << 24 | UInt32(headerCount), at: 4)
+            return writer.count
+        }
+    }
+
+    mutating func text(_ text: StaticString) {
+        let bytes = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        self.append(bytes)
+    }
+
+    mutating func plain(_ text: String) {
+        var text = text
+        text.withUTF8 { self.append(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The inside of a JSON text.
+    mutating func escaped(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            self.reserve(bytes.count)
+            for byte in bytes {
+                if JSONText.escapedCount(byte) == 1 {
+                    self.append(byte)
+                } else {
+                    JSONText.escape(byte) { self.append($0) }
+                }
+            }
+        }
+    }
+
+    mutating func decimal(_ value: Int64) {
+        if value < 0 { self.append(UInt8(ascii: "-")) }
+        var rest = value.magnitude
+        var digits = 1
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        self.reserve(digits)
+        rest = value.magnitude
+        for index in stride(from: self.count + digits - 1, through: self.count, by: -1) {
+            self.out[index] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        self.count += digits
+    }
+
+    mutating func integer<T: FixedWidthInteger>(_ value: T) {
+        self.reserve(MemoryLayout<T>.size)
+        self.out.store(bigEndian: value, at: self.count)
+        self.count += MemoryLayout<T>.size
+    }
+
+    /// What follows `code` and `extFields`.
+    mutating func jsonTail(
+        flag: Int32, language: LanguageCode, opaque: Int32, remark: String?, version: Int32
+    ) {
+        self.text(",\"flag\":")
+        self.decimal(Int64(flag))
+        self.text(",\"language\":\"")
+        self.plain(language.name)
+        self.text("\",\"opaque\":")
+        self.decimal(Int64(opaque))
+        if let remark {
+            self.text(",\"remark\":\"")
+            self.escaped(remark)
+            self.text("\"")
+        }
+        self.text(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":")
+        self.decimal(Int64(version))
+        self.text("}")
+    }
+
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        self.reserve(bytes.count)
+        self.out.copy(bytes, at: self.count)
+        self.count += bytes.count
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        self.reserve(1)
+        self.out[self.count] = byte
+        self.count += 1
+    }
+
+    @inline(__always)
+    private func reserve(_ count: Int) {
+        precondition(self.count + count <= self.out.count, "a header outgrew its bound")
+    }
+}
