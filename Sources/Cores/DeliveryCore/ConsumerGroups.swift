@@ -1,0 +1,155 @@
+package import MessageFormat
+
+/// Who consumes in which group, and who must hear that this changed (`requests.md` §4).
+///
+/// A member is a connection. It is gone when the connection closes, when it unregisters, or when
+/// it stayed silent for too long. A group without members is forgotten: what it had subscribed
+/// to comes back with the next heartbeat.
+package struct ConsumerGroups: Sendable {
+    package enum Effect: Hashable, Sendable {
+        /// Tell these connections, sorted, that they should share the queues out again.
+        case notifyMembers(group: String, [ConnectionKey])
+    }
+
+    private let limits: MembershipLimits
+    private var groups: [String: ConsumerGroup] = [:]
+    private var groupsOfConnection: [ConnectionKey: Set<String>] = [:]
+
+    /// No member falls silent before this; heartbeats only make the truth later.
+    private var quietUntil: Tick?
+
+    /// Heartbeats that were ignored because the connection is in too many groups.
+    package private(set) var refusedCount = 0
+
+    package init(limits: MembershipLimits = MembershipLimits()) { self.limits = limits }
+
+    /// A member reported itself. `subscriptions` nil: it left them out, those known stay.
+    package mutating func heartbeat(
+        group name: String, member: GroupMember, type: ConsumerGroup.ConsumeType,
+        model: ConsumerGroup.MessageModel, from: ConsumerGroup.ConsumeFrom,
+        subscriptions: [Subscription]?, notifyEnabled: Bool, at now: Tick
+    ) -> [Effect] {
+        guard self.admit(member.connection, to: name) else { return [] }
+        var group =
+            self.groups.removeValue(forKey: name)
+            ?? ConsumerGroup(
+                name: name, type: type, model: model, from: from, notifyEnabled: notifyEnabled)
+        group.type = type
+        group.model = model
+        group.from = from
+        group.notifyEnabled = notifyEnabled
+        var member = member
+        member.lastSeen = now
+        let membersChanged = group.members.insert(member)
+        let subscriptionsChanged =
+            subscriptions.map {
+                group.subscribe($0, atMost: self.limits.subscriptionsPerGroupMax)
+            } ?? false
+        self.groups[name] = group
+        self.quietUntil = self.quietUntil ?? now + self.limits.silenceMax
+        return membersChanged || subscriptionsChanged ? self.notification(for: group) : []
+    }
+
+    /// A member says goodbye.
+    package mutating func unregister(
+        group name: String, clientID: String, connection: ConnectionKey, notifyEnabled: Bool
+    ) -> [Effect] {
+        guard self.groups[name]?.members[connection]?.clientID == clientID else { return [] }
+        self.groups[name]?.notifyEnabled = notifyEnabled
+        return self.remove([connection], from: name)
+    }
+
+    /// A connection closed: its groups hear of it at once.
+    package mutating func closed(_ connection: ConnectionKey) -> [Effect] {
+        let names = self.groupsOfConnection[connection, default: []].sorted()
+        return names.flatMap { self.remove([connection], from: $0) }
+    }
+
+    /// Time has passed: members that were silent for too long leave.
+    package mutating func advance(to now: Tick) -> [Effect] {
+        guard let quietUntil, quietUntil <= now else { return [] }
+        let limit = Tick(nanoseconds: now.nanoseconds - Tick(self.limits.silenceMax).nanoseconds)
+        let effects = self.groups.keys.sorted().flatMap { name in
+            self.remove(self.groups[name]?.members.silent(since: limit) ?? [], from: name)
+        }
+        let oldest = self.groups.values.lazy.compactMap(\.members.oldestSeen).min()
+        self.quietUntil = oldest.map { $0 + self.limits.silenceMax }
+        return effects
+    }
+
+    private mutating func admit(_ connection: ConnectionKey, to group: String) -> Bool {
+        let known = self.groupsOfConnection[connection]
+        if let known, !known.contains(group), known.count >= self.limits.groupsPerConnectionMax {
+            self.refusedCount += 1
+            return false
+        }
+        self.groupsOfConnection[connection, default: []].insert(group)
+        return true
+    }
+
+    private mutating func remove(_ connections: [ConnectionKey], from name: String) -> [Effect] {
+        guard !connections.isEmpty, var group = self.groups.removeValue(forKey: name) else {
+            return []
+        }
+        for connection in connections {
+            _ = group.members.remove(connection)
+            self.groupsOfConnection[connection]?.remove(name)
+            if self.groupsOfConnection[connection]?.isEmpty == true {
+                self.groupsOfConnection[connection] = nil
+            }
+        }
+        if !group.members.isEmpty { self.groups[name] = group }
+        return self.notification(for: group)
+    }
+
+    private func notification(for group: ConsumerGroup) -> [Effect] {
+        guard group.wantsNotification else { return [] }
+        return [.notifyMembers(group: group.name, group.members.connections)]
+    }
+}
+
+extension ConsumerGroups {
+    /// Names of the groups that are online, sorted.
+    package var names: [String] { self.groups.keys.sorted() }
+
+    package func group(_ name: String) -> ConsumerGroup? { self.groups[name] }
+
+    /// Sorted; a client that is connected twice counts once.
+    package func clientIDs(of group: String) -> [String] {
+        self.groups[group]?.members.clientIDs ?? []
+    }
+
+    package func subscription(group: String, topic: String) -> Subscription? {
+        self.groups[group]?.subscriptions[topic]
+    }
+
+    /// Names of the groups that are subscribed to a topic, sorted. Looks at every group.
+    package func groups(subscribedTo topic: String) -> [String] {
+        self.groups.values.filter { $0.subscriptions[topic] != nil }.map(\.name).sorted()
+    }
+
+    /// Names of the groups that a connection is in, sorted.
+    package func groups(of connection: ConnectionKey) -> [String] {
+        self.groupsOfConnection[connection, default: []].sorted()
+    }
+
+    package func checkInvariants() {
+        for (name, group) in self.groups {
+            precondition(name == group.name && !group.members.isEmpty, "no group is empty")
+            group.members.checkInvariants()
+            for connection in group.members.connections {
+                precondition(self.groupsOfConnection[connection]?.contains(name) == true)
+            }
+            precondition(group.subscriptions.allSatisfy { $0 == $1.topic })
+            if let oldest = group.members.oldestSeen, let quietUntil = self.quietUntil {
+                precondition(quietUntil <= oldest + self.limits.silenceMax, "nobody is overdue")
+            } else {
+                preconditionFailure("while there are members somebody watches their silence")
+            }
+        }
+        for (connection, names) in self.groupsOfConnection {
+            precondition(!names.isEmpty, "a connection without groups is forgotten")
+            precondition(names.allSatisfy { self.groups[$0]?.members[connection] != nil })
+        }
+    }
+}

@@ -1,0 +1,22 @@
+/// What an operator may choose about topics, groups and offsets of one broker.
+package struct DeliverySettings: Hashable, Sendable {
+    package var cluster: String
+    package var brokerName: String
+    package var autoCreateTopic: Bool
+    package var autoCreateGroup: Bool
+
+    /// Bounds of the tables: what clients create by themselves ends here.
+    package var topicsMax = 100_000
+    package var groupsMax = 100_000
+    package var offsetsMax = 4_000_000
+
+    package init(
+        cluster: String = "DefaultCluster", brokerName: String = "broker-a",
+        autoCreateTopic: Bool = true, autoCreateGroup: Bool = true
+    ) {
+        self.cluster = cluster
+        self.brokerName = brokerName
+        self.autoCreateTopic = autoCreateTopic
+        self.autoCreateGroup = autoCreateGroup
+    }
+}

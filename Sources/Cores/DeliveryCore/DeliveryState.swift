@@ -1,0 +1,90 @@
+package import MessageFormat
+
+/// What of delivery must survive the broker: topics, groups, offsets.
+///
+/// "Progress is replicated too": each change becomes a record of the log. A segment starts with a
+/// snapshot, so that any run of segments tells the whole state: apply their records in order to a
+/// fresh value.
+package struct DeliveryState: Sendable {
+    package var topics: TopicTable
+    package var groups: GroupTable
+    package var offsets: OffsetTable
+
+    package init(settings: DeliverySettings, at now: Timestamp = Timestamp(milliseconds: 0)) {
+        self.topics = TopicTable(settings: settings, at: now)
+        self.groups = GroupTable(settings: settings, at: now)
+        self.offsets = OffsetTable(offsetsMax: settings.offsetsMax)
+    }
+
+    package func checkInvariants() {
+        self.topics.checkInvariants()
+        self.groups.checkInvariants()
+        self.offsets.checkInvariants()
+    }
+}
+
+/// Kinds of records, as they stand in the log. Numbers are never given a new meaning.
+///
+/// Every payload starts with a version byte, 1. Texts have two bytes of length; integers are
+/// big-endian; a data version is stateVersion, timestamp, counter (8 bytes each). Lists end with
+/// the payload.
+package enum DeliveryRecordKind: UInt16, Hashable, Sendable, CaseIterable {
+    /// The table's data version; topics.
+    case topicsPut = 1
+    /// The table's data version; names.
+    case topicsDeleted = 2
+    /// The table's data version; groups.
+    case groupsPut = 3
+    /// The table's data version; names.
+    case groupsDeleted = 4
+    /// For each group and topic: both names, number of queues (4), queue id (4) and offset (8) each.
+    case offsets = 5
+    /// Group, topic; an empty one stands for every one. Not both are empty.
+    case offsetsRemoved = 6
+}
+
+extension DeliveryState {
+    /// What the log must hold after a topic was created, changed or deleted: how it is now.
+    package func record(ofTopic name: String) -> StateRecord {
+        if let config = self.topics.config(name) {
+            return DeliveryRecords.topics([config], version: self.topics.dataVersion)[0]
+        }
+        return DeliveryRecords.deleted(
+            .topicsDeleted, [name], version: self.topics.dataVersion)[0]
+    }
+
+    /// What the log must hold after a group was created, changed or deleted: how it is now.
+    package func record(ofGroup name: String) -> StateRecord {
+        if let config = self.groups.config(name) {
+            return DeliveryRecords.groups([config], version: self.groups.dataVersion)[0]
+        }
+        return DeliveryRecords.deleted(
+            .groupsDeleted, [name], version: self.groups.dataVersion)[0]
+    }
+
+    /// What the log must hold of offsets that `OffsetTable.takeDirty` gave. Sorted ones take the
+    /// least room.
+    package static func records(of offsets: [OffsetRecord]) -> [StateRecord] {
+        DeliveryRecords.offsets(offsets)
+    }
+
+    /// What the log must hold after offsets were removed by group, by topic, or by both.
+    package static func recordOfRemovedOffsets(
+        group: String? = nil, topic: String? = nil
+    ) -> StateRecord {
+        DeliveryRecords.offsetsRemoved(group: group ?? "", topic: topic ?? "")
+    }
+
+    /// The whole state. It replaces what was there: apply it to a fresh value.
+    package func snapshot() -> [StateRecord] {
+        let topics = self.topics
+        let groups = self.groups
+        return DeliveryRecords.topics(topics.remembered, version: topics.dataVersion)
+            + DeliveryRecords.deleted(
+                .topicsDeleted, topics.deletedSystemNames, version: topics.dataVersion)
+            + DeliveryRecords.groups(groups.remembered, version: groups.dataVersion)
+            + DeliveryRecords.deleted(
+                .groupsDeleted, groups.deletedSystemNames, version: groups.dataVersion)
+            + DeliveryRecords.offsets(self.offsets.all)
+    }
+}

@@ -1,0 +1,104 @@
+internal import MessageFormat
+
+/// The members of one group, by connection, and the client ids among them.
+///
+/// Invariant: `clientIDs` holds the id of each member once, in the clients' order.
+package struct GroupMembers: Sendable {
+    private var byConnection: [ConnectionKey: GroupMember] = [:]
+    private var connectionsOfClient: [String: Int] = [:]
+
+    /// Sorted as clients sort it before they share queues out. A client that is connected twice
+    /// counts once.
+    package private(set) var clientIDs: [String] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { self.byConnection.isEmpty }
+    package var count: Int { self.byConnection.count }
+    package var connections: [ConnectionKey] { self.byConnection.keys.sorted() }
+
+    /// All members, by connection.
+    package var sorted: [GroupMember] {
+        self.byConnection.values.sorted { $0.connection < $1.connection }
+    }
+
+    package subscript(connection: ConnectionKey) -> GroupMember? { self.byConnection[connection] }
+
+    /// Takes a member in, or refreshes it. Returns whether the set of members changed.
+    mutating func insert(_ member: GroupMember) -> Bool {
+        let previous = self.byConnection.updateValue(member, forKey: member.connection)
+        if let previous, previous.clientID == member.clientID { return false }
+        if let previous { self.forget(clientID: previous.clientID) }
+        self.remember(clientID: member.clientID)
+        return true
+    }
+
+    /// Returns the member that left, if it was one.
+    mutating func remove(_ connection: ConnectionKey) -> GroupMember? {
+        guard let member = self.byConnection.removeValue(forKey: connection) else { return nil }
+        self.forget(clientID: member.clientID)
+        return member
+    }
+
+    /// Connections without a heartbeat since `limit` or longer, sorted.
+    func silent(since limit: Tick) -> [ConnectionKey] {
+        self.byConnection.values.filter { $0.lastSeen <= limit }.map(\.connection).sorted()
+    }
+
+    /// The heartbeat that is longest ago.
+    var oldestSeen: Tick? { self.byConnection.values.lazy.map(\.lastSeen).min() }
+
+    private mutating func remember(clientID: String) {
+        self.connectionsOfClient[clientID, default: 0] += 1
+        guard self.connectionsOfClient[clientID] == 1 else { return }
+        self.clientIDs.insert(clientID, at: self.place(of: clientID))
+    }
+
+    private mutating func forget(clientID: String) {
+        let left = (self.connectionsOfClient[clientID] ?? 1) - 1
+        guard left == 0 else {
+            self.connectionsOfClient[clientID] = left
+            return
+        }
+        self.connectionsOfClient[clientID] = nil
+        let place = self.place(of: clientID)
+        if place < self.clientIDs.count, self.clientIDs[place] == clientID {
+            self.clientIDs.remove(at: place)
+        } else {
+            // Equal texts may have different code units; then the order does not find them.
+            self.clientIDs.removeAll { $0 == clientID }
+        }
+    }
+
+    /// The first place whose id does not come before `clientID`.
+    private func place(of clientID: String) -> Int {
+        var low = 0
+        var high = self.clientIDs.count
+        while low < high {
+            let middle = (low + high) / 2
+            if WireOrder.precedes(self.clientIDs[middle], clientID) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+
+    package func checkInvariants() {
+        let ids = Set(self.byConnection.values.map(\.clientID))
+        precondition(Set(self.clientIDs) == ids, "client ids are those of the members")
+        precondition(self.clientIDs.count == ids.count, "a client id counts once")
+        precondition(self.connectionsOfClient.values.allSatisfy { $0 > 0 })
+        precondition(self.connectionsOfClient.values.reduce(0, +) == self.count)
+        let pairs = zip(self.clientIDs, self.clientIDs.dropFirst())
+        precondition(pairs.allSatisfy { !WireOrder.precedes($1, $0) }, "client ids are sorted")
+    }
+}
+
+/// The order in which all clients sort ids: by UTF-16 code units, as Java compares strings.
+package enum WireOrder {
+    package static func precedes(_ left: String, _ right: String) -> Bool {
+        left.utf16.lexicographicallyPrecedes(right.utf16)
+    }
+}

@@ -1,0 +1,119 @@
+package import MessageFormat
+
+/// Which consumer of a group may take a queue's messages in order (`flows.md` §9).
+///
+/// A lock belongs to a client id and lives for a while after its owner last asked for it. It is
+/// remembered through which connection the owner asked last, so that the engine may free the
+/// locks of a connection that closed without touching those of a client that came back meanwhile.
+package struct OrderLocks: Sendable {
+    private struct Lock {
+        var clientID: String
+        var connection: ConnectionKey
+        var renewedAt: Tick
+    }
+
+    private let lifetime: Duration
+    private let countMax: Int
+    private var locks: [String: [MessageQueue: Lock]] = [:]
+    private var groupsOfConnection: [ConnectionKey: Set<String>] = [:]
+    private var sweepAt: Tick?
+
+    package private(set) var count = 0
+
+    package init(lifetime: Duration = .seconds(60), countMax: Int = 1_000_000) {
+        self.lifetime = lifetime
+        self.countMax = countMax
+    }
+
+    /// Locks what is free, expired or the client's own. Gives back all that it holds now of the
+    /// queues that it asked for, in their order.
+    package mutating func lock(
+        group: String, clientID: String, connection: ConnectionKey, queues: [MessageQueue],
+        at now: Tick
+    ) -> [MessageQueue] {
+        self.sweepAt = self.sweepAt ?? now + self.lifetime
+        return queues.filter { queue in
+            let present = self.locks[group]?[queue]
+            if present == nil, self.count >= self.countMax { return false }
+            if let present, present.clientID != clientID, self.isValid(present, at: now) {
+                return false
+            }
+            self.locks[group, default: [:]][queue] = Lock(
+                clientID: clientID, connection: connection, renewedAt: now)
+            self.groupsOfConnection[connection, default: []].insert(group)
+            if present == nil { self.count += 1 }
+            return true
+        }
+    }
+
+    /// Frees those of the queues that the client holds.
+    package mutating func unlock(group: String, clientID: String, queues: [MessageQueue]) {
+        for queue in queues where self.locks[group]?[queue]?.clientID == clientID {
+            self.locks[group]?[queue] = nil
+            self.count -= 1
+        }
+        if self.locks[group]?.isEmpty == true { self.locks[group] = nil }
+    }
+
+    /// The client that holds a queue.
+    package func owner(group: String, queue: MessageQueue, at now: Tick) -> String? {
+        guard let lock = self.locks[group]?[queue], self.isValid(lock, at: now) else { return nil }
+        return lock.clientID
+    }
+
+    /// Whether anybody consumes in order in a group.
+    package func holdsAny(group: String, at now: Tick) -> Bool {
+        self.locks[group]?.values.contains { self.isValid($0, at: now) } ?? false
+    }
+
+    /// Frees all that a client holds in a group.
+    package mutating func released(group: String, clientID: String) {
+        self.removeAll(of: group) { $0.clientID == clientID }
+    }
+
+    /// Frees all whose owner asked for it last through this connection.
+    package mutating func closed(_ connection: ConnectionKey) {
+        for group in self.groupsOfConnection.removeValue(forKey: connection) ?? [] {
+            self.removeAll(of: group) { $0.connection == connection }
+        }
+    }
+
+    /// Time has passed: locks that ended a while ago are forgotten.
+    package mutating func advance(to now: Tick) {
+        guard let sweepAt, sweepAt <= now else { return }
+        let lifetime = self.lifetime
+        for group in Array(self.locks.keys) {
+            self.removeAll(of: group) { now >= $0.renewedAt + lifetime }
+        }
+        self.groupsOfConnection = [:]
+        for (group, locks) in self.locks {
+            for lock in locks.values {
+                self.groupsOfConnection[lock.connection, default: []].insert(group)
+            }
+        }
+        self.sweepAt = self.locks.isEmpty ? nil : now + self.lifetime
+    }
+
+    private func isValid(_ lock: Lock, at now: Tick) -> Bool {
+        now < lock.renewedAt + self.lifetime
+    }
+
+    private mutating func removeAll(of group: String, where isOver: (Lock) -> Bool) {
+        guard let before = self.locks[group] else { return }
+        let left = before.filter { !isOver($0.value) }
+        self.count -= before.count - left.count
+        self.locks[group] = left.isEmpty ? nil : left
+    }
+
+    package func checkInvariants() {
+        precondition(self.count == self.locks.values.reduce(0) { $0 + $1.count })
+        precondition(self.count <= self.countMax)
+        precondition(self.locks.values.allSatisfy { !$0.isEmpty })
+        for (group, locks) in self.locks {
+            for lock in locks.values {
+                precondition(self.groupsOfConnection[lock.connection]?.contains(group) == true)
+            }
+        }
+        precondition(self.locks.isEmpty || self.sweepAt != nil)
+    }
+}

@@ -1,0 +1,86 @@
+package import MessageFormat
+
+/// Who produces in which group. Nobody is told of changes; the broker itself asks when it needs a
+/// producer of a group, or the connection of a client.
+package struct ProducerGroups: Sendable {
+    private let limits: MembershipLimits
+    private var groups: [String: GroupMembers] = [:]
+    private var groupsOfConnection: [ConnectionKey: Set<String>] = [:]
+    private var quietUntil: Tick?
+
+    /// Heartbeats that were ignored because the connection is in too many groups.
+    package private(set) var refusedCount = 0
+
+    package init(limits: MembershipLimits = MembershipLimits()) { self.limits = limits }
+
+    package mutating func heartbeat(group name: String, member: GroupMember, at now: Tick) {
+        let known = self.groupsOfConnection[member.connection]
+        if let known, !known.contains(name), known.count >= self.limits.groupsPerConnectionMax {
+            self.refusedCount += 1
+            return
+        }
+        self.groupsOfConnection[member.connection, default: []].insert(name)
+        var member = member
+        member.lastSeen = now
+        _ = self.groups[name, default: GroupMembers()].insert(member)
+        self.quietUntil = self.quietUntil ?? now + self.limits.silenceMax
+    }
+
+    package mutating func unregister(
+        group name: String, clientID: String, connection: ConnectionKey
+    ) {
+        guard self.groups[name]?[connection]?.clientID == clientID else { return }
+        self.remove(connection, from: name)
+    }
+
+    package mutating func closed(_ connection: ConnectionKey) {
+        for name in self.groupsOfConnection[connection, default: []] {
+            self.remove(connection, from: name)
+        }
+    }
+
+    /// Time has passed: members that were silent for too long leave.
+    package mutating func advance(to now: Tick) {
+        guard let quietUntil, quietUntil <= now else { return }
+        let limit = Tick(nanoseconds: now.nanoseconds - Tick(self.limits.silenceMax).nanoseconds)
+        for (name, members) in self.groups {
+            for connection in members.silent(since: limit) { self.remove(connection, from: name) }
+        }
+        let oldest = self.groups.values.lazy.compactMap(\.oldestSeen).min()
+        self.quietUntil = oldest.map { $0 + self.limits.silenceMax }
+    }
+
+    private mutating func remove(_ connection: ConnectionKey, from name: String) {
+        _ = self.groups[name]?.remove(connection)
+        if self.groups[name]?.isEmpty == true { self.groups[name] = nil }
+        self.groupsOfConnection[connection]?.remove(name)
+        if self.groupsOfConnection[connection]?.isEmpty == true {
+            self.groupsOfConnection[connection] = nil
+        }
+    }
+}
+
+extension ProducerGroups {
+    /// Names of the groups that are online, sorted.
+    package var names: [String] { self.groups.keys.sorted() }
+
+    /// Members of a group, by connection.
+    package func members(of group: String) -> [GroupMember] { self.groups[group]?.sorted ?? [] }
+
+    package func clientIDs(of group: String) -> [String] { self.groups[group]?.clientIDs ?? [] }
+
+    package func checkInvariants() {
+        for (name, members) in self.groups {
+            precondition(!members.isEmpty, "no group is empty")
+            members.checkInvariants()
+            for connection in members.connections {
+                precondition(self.groupsOfConnection[connection]?.contains(name) == true)
+            }
+            precondition(self.quietUntil != nil, "somebody watches the members' silence")
+        }
+        for (connection, names) in self.groupsOfConnection {
+            precondition(!names.isEmpty, "a connection without groups is forgotten")
+            precondition(names.allSatisfy { self.groups[$0]?[connection] != nil })
+        }
+    }
+}
