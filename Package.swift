@@ -50,13 +50,23 @@ let package = Package(
         .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport"]),
 
         // Testing: worlds to run clusters in, and the checkers of their histories.
-        .testing("Chaos", ["ApusClient"]),
+        .testing(
+            "Chaos",
+            [
+                "ApusClient", "RemotingTransport", "RemotingProtocol", "MessageFormat", .nioCore,
+                .nioPosix, .logging,
+            ]),
         .testing("ClusterLab", ["Chaos", "ApusClient"]),
 
         // Executables: parse arguments, build a service, run it.
         .executable("apus-namesrv", ["NameServer"]),
         .executable("apus-broker", ["Broker"]),
-        .executable("apus", ["ApusClient", "Chaos", "RemotingTransport", "RemotingProtocol"]),
+        .executable(
+            "apus",
+            [
+                "ApusClient", "Chaos", "RemotingTransport", "RemotingProtocol", "MessageFormat",
+                .nioCore, .nioPosix,
+            ]),
         .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient"]),
 
         // Tests mirror Sources.
@@ -73,7 +83,8 @@ let package = Package(
             "RemotingTransport",
             ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
         .tests("Storage", ["MessageFormat"]),
-        .tests("Chaos"),
+        .tests("Chaos", ["MessageFormat"]),
+        .tests("ClusterLab"),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
             name: "ClusterTests",
