@@ -56,4 +56,15 @@ struct ScannedHeader: Sendable {
     /// The name part means nothing here.
     var remark: FieldReference?
     var fields: [FieldReference] = []
+
+    /// Where the field of that name stands; the last one if the name occurs twice.
+    func lastIndex(of name: StaticString, in frame: UnsafeRawBufferPointer) -> Int? {
+        let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        var index = self.fields.count - 1
+        while index >= 0 {
+            if self.fields[index].hasName(wanted, in: frame) { return index }
+            index -= 1
+        }
+        return nil
+    }
 }

@@ -5,8 +5,8 @@ package import NIOCore
 /// Its fields are references into the header's bytes; nothing is built until asked for.
 package struct ReceivedCommand: Sendable {
     /// The bytes behind the frame's length: header word, header, body.
-    private let frame: ByteBuffer
-    private let header: ScannedHeader
+    let frame: ByteBuffer
+    let header: ScannedHeader
     private let bodyAt: Int
     package let serialization: SerializationType
 
@@ -104,15 +104,7 @@ extension ReceivedCommand {
     private func reference(
         _ name: StaticString, in bytes: UnsafeRawBufferPointer
     ) -> FieldReference? {
-        let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        var index = self.header.fields.count - 1
-        while index >= 0 {
-            if self.header.fields[index].hasName(wanted, in: bytes) {
-                return self.header.fields[index]
-            }
-            index -= 1
-        }
-        return nil
+        self.header.lastIndex(of: name, in: bytes).map { self.header.fields[$0] }
     }
 
     private static func text(

@@ -1,0 +1,83 @@
+package import NIOCore
+
+/// The answer to a send, written without anything in between: one per message or batch.
+package struct SendResponse: Hashable, Sendable {
+    package var opaque: Int32
+    package var code: ResponseCode
+    /// `OffsetMessageID`'s text; of a batch, one for each member, separated by commas.
+    package var messageID: String
+    package var queueID: Int32
+    package var queueOffset: Int64
+    package var transactionID: String?
+    package var remark: String?
+
+    package init(
+        opaque: Int32, code: ResponseCode = .success, messageID: String, queueID: Int32,
+        queueOffset: Int64, transactionID: String? = nil, remark: String? = nil
+    ) {
+        self.opaque = opaque
+        self.code = code
+        self.messageID = messageID
+        self.queueID = queueID
+        self.queueOffset = queueOffset
+        self.transactionID = transactionID
+        self.remark = remark
+    }
+
+    /// Appends the whole frame.
+    package func encode(
+        into buffer: inout ByteBuffer, as serialization: SerializationType = .json
+    ) {
+        guard serialization == .json else {
+            return self.command.encode(into: &buffer, as: serialization)
+        }
+        let texts = [self.messageID, self.transactionID ?? "", self.remark ?? ""]
+        let countMax = texts.reduce(360) { $0 + JSONText.escapedCountMax($1) }
+        HeadWriter.write(.json, bodyCount: 0, countMax: countMax, into: &buffer) { head in
+            self.write(to: &head)
+        }
+    }
+
+    /// Java clients read `MSG_REGION` and `TRACE_ON` without asking whether they are there.
+    private func write(to head: inout HeadWriter) {
+        head.text("{\"code\":")
+        head.decimal(Int64(self.code.rawValue))
+        head.text(
+            ",\"extFields\":{\"MSG_REGION\":\"DefaultRegion\",\"TRACE_ON\":\"true\",\"msgId\":\"")
+        head.escaped(self.messageID)
+        head.text("\",\"queueId\":\"")
+        head.decimal(Int64(self.queueID))
+        head.text("\",\"queueOffset\":\"")
+        head.decimal(self.queueOffset)
+        if let id = self.transactionID {
+            head.text("\",\"transactionId\":\"")
+            head.escaped(id)
+        }
+        head.text("\"}")
+        head.jsonTail(
+            flag: CommandFlag.response, language: .other, opaque: self.opaque,
+            remark: self.remark, version: ProtocolVersion.current)
+    }
+
+    /// The same answer as a command.
+    package var command: RemotingCommand {
+        var command = RemotingCommand.response(
+            self.code, to: self.opaque, remark: self.remark,
+            fields: [
+                "MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "msgId": self.messageID,
+                "queueId": String(self.queueID), "queueOffset": String(self.queueOffset),
+            ])
+        command["transactionId"] = self.transactionID
+        return command
+    }
+
+    /// What a client received; only for codes that carry the fields (0, 10, 11, 12).
+    package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
+        self.init(
+            opaque: command.opaque, code: command.responseCode,
+            messageID: try command.requiredString("msgId"),
+            queueID: try command.requiredInt32("queueId"),
+            queueOffset: try command.requiredInt64("queueOffset"),
+            transactionID: command.nonEmptyString("transactionId"), remark: command.remark)
+    }
+}
