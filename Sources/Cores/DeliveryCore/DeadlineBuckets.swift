@@ -1,64 +1,54 @@
-internal import Collections
 internal import MessageFormat
 
 /// Numbers with deadlines, of which nearly all are taken back long before.
 ///
-/// Deadlines are rounded up to the end of a bucket, so a withdrawal touches one set and leaves
-/// nothing behind, and the next deadline is that of the first bucket.
+/// Deadlines are rounded up to the start of a bucket, so taking a number in or back touches one
+/// set, and the next deadline is that of the first bucket.
 struct DeadlineBuckets: Sendable {
-    /// How much later than asked a deadline may fire.
+    /// How much later than asked a deadline may fire, in nanoseconds: 20 ms.
     static let width = Int64(20_000_000)
 
     private var members: [Int64: Set<UInt64>] = [:]
-    /// Every bucket that has members, and perhaps some that lost them.
-    private var order = Heap<Int64>()
+    /// Every bucket that has members.
+    private var order = SortedNumbers<Int64>()
 
     mutating func insert(_ number: UInt64, at deadline: Tick) {
         let bucket = Self.bucket(of: deadline)
-        if self.members[bucket] == nil { self.open(bucket) }
+        if self.members[bucket] == nil { self.order.insert(bucket) }
         self.members[bucket, default: []].insert(number)
     }
 
     mutating func remove(_ number: UInt64, at deadline: Tick) {
         let bucket = Self.bucket(of: deadline)
-        self.members[bucket]?.remove(number)
-        if self.members[bucket]?.isEmpty == true { self.members[bucket] = nil }
+        guard self.members[bucket]?.remove(number) != nil else { return }
+        guard self.members[bucket]?.isEmpty == true else { return }
+        self.members[bucket] = nil
+        self.order.remove(bucket)
     }
 
     /// Takes out everything that is due, in ascending order.
     mutating func takeDue(at now: Tick) -> [UInt64] {
-        var due: [UInt64] = []
-        while let first = self.order.min, first <= now.nanoseconds / Self.width {
-            self.order.removeMin()
-            if let numbers = self.members.removeValue(forKey: first) { due += numbers }
-        }
-        return due.sorted()
+        guard let first = self.next, first <= now else { return [] }
+        let due = self.order.removeAll(upTo: now.nanoseconds / Self.width)
+        return due.flatMap { self.members.removeValue(forKey: $0) ?? [] }.sorted()
     }
 
-    /// When `takeDue` next has something to give. Never later than that.
+    /// When `takeDue` next has something to give.
     var next: Tick? {
-        guard !self.members.isEmpty, let first = self.order.min else { return nil }
+        guard let first = self.order.first else { return nil }
         let (start, overflow) = first.multipliedReportingOverflow(by: Self.width)
         return Tick(nanoseconds: overflow ? .max : start)
     }
 
-    /// A bucket may have lost its members and get new ones, so the heap may hold it twice; when
-    /// such leftovers outnumber the buckets the heap is made anew.
-    private mutating func open(_ bucket: Int64) {
-        self.order.insert(bucket)
-        if self.order.count > 1_024 + 2 * self.members.count {
-            self.order = Heap(Array(self.members.keys) + [bucket])
-        }
-    }
-
-    /// The first bucket whose start is not before the deadline.
+    /// The first bucket that starts not before the deadline.
     private static func bucket(of deadline: Tick) -> Int64 {
         let (quotient, rest) = deadline.nanoseconds.quotientAndRemainder(dividingBy: Self.width)
         return rest > 0 ? quotient + 1 : quotient
     }
 
     func checkInvariants() {
+        self.order.checkInvariants()
         precondition(self.members.values.allSatisfy { !$0.isEmpty })
-        precondition(Set(self.order.unordered).isSuperset(of: self.members.keys))
+        precondition(Set(self.order.numbers) == Set(self.members.keys))
     }
 }

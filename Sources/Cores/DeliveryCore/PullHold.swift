@@ -31,8 +31,7 @@ package struct PullHold<Held: Sendable>: Sendable {
     private let perConnectionMax: Int
     private var lastID = UInt64(0)
     private var pulls: [UInt64: Pull] = [:]
-    /// Ascending.
-    private var byQueue: [QueueKey: [UInt64]] = [:]
+    private var byQueue: [QueueKey: SortedNumbers<UInt64>] = [:]
     private var byConnection: [ConnectionKey: Set<UInt64>] = [:]
     private var deadlines = DeadlineBuckets()
 
@@ -61,7 +60,7 @@ package struct PullHold<Held: Sendable>: Sendable {
         self.pulls[id] = Pull(
             id: HoldID(value: id), connection: connection, opaque: opaque, queue: queue,
             offset: offset, tagHashes: tagHashes, deadline: deadline, held: held)
-        self.byQueue[queue, default: []].append(id)
+        self.byQueue[queue, default: SortedNumbers()].insert(id)
         self.byConnection[connection, default: []].insert(id)
         self.deadlines.insert(id, at: deadline)
         return HoldID(value: id)
@@ -72,28 +71,22 @@ package struct PullHold<Held: Sendable>: Sendable {
     package mutating func wake(
         _ queue: QueueKey, newMax: QueueOffset, tagHashes: [Int32]
     ) -> [Pull] {
-        guard let waiting = self.byQueue[queue] else { return [] }
+        guard let waiting = self.byQueue[queue]?.numbers else { return [] }
         let first = newMax.value - Int64(tagHashes.count)
-        var woken: [Pull] = []
-        var staying: [UInt64] = []
-        for id in waiting {
-            guard let pull = self.pulls[id] else { continue }
-            let skipped = max(0, pull.offset.value - first)
-            if pull.offset < newMax, pull.selects(tagHashes.dropFirst(Int(skipped))) {
-                woken.append(pull)
-            } else {
-                staying.append(id)
-            }
+        let woken = waiting.compactMap { self.pulls[$0] }.filter { pull in
+            guard pull.offset < newMax else { return false }
+            let skipped = max(pull.offset.value, first) - first
+            return pull.selects(tagHashes.dropFirst(Int(skipped)))
         }
-        self.byQueue[queue] = staying.isEmpty ? nil : staying
-        for pull in woken { self.forget(pull) }
+        self.leave(queue, woken)
         return woken
     }
 
     /// Gives back every pull of a queue, whatever it selects: the queue was deleted or changed.
     package mutating func wakeAll(_ queue: QueueKey) -> [Pull] {
-        let woken = (self.byQueue.removeValue(forKey: queue) ?? []).compactMap { self.pulls[$0] }
-        for pull in woken { self.forget(pull) }
+        let waiting = self.byQueue[queue]?.numbers ?? []
+        let woken = waiting.compactMap { self.pulls[$0] }
+        self.leave(queue, woken)
         return woken
     }
 
@@ -112,10 +105,19 @@ package struct PullHold<Held: Sendable>: Sendable {
 
     private mutating func remove(_ id: UInt64) -> Pull? {
         guard let pull = self.pulls[id] else { return nil }
-        self.byQueue[pull.queue]?.removeAscending(id)
+        self.byQueue[pull.queue]?.remove(id)
         if self.byQueue[pull.queue]?.isEmpty == true { self.byQueue[pull.queue] = nil }
         self.forget(pull)
         return pull
+    }
+
+    /// Woken pulls leave their queue: one pass over it, however many they are.
+    private mutating func leave(_ queue: QueueKey, _ woken: [Pull]) {
+        if woken.isEmpty { return }
+        for pull in woken { self.forget(pull) }
+        let pulls = self.pulls
+        self.byQueue[queue]?.removeAll { pulls[$0] == nil }
+        if self.byQueue[queue]?.isEmpty == true { self.byQueue[queue] = nil }
     }
 
     /// Forgets a pull everywhere but in its queue.
@@ -131,11 +133,12 @@ package struct PullHold<Held: Sendable>: Sendable {
 
     package func checkInvariants() {
         precondition(self.pulls.count <= self.countMax)
-        precondition(self.byQueue.values.reduce(0) { $0 + $1.count } == self.pulls.count)
+        precondition(self.byQueue.values.reduce(0) { $0 + $1.numbers.count } == self.pulls.count)
         precondition(self.byConnection.values.reduce(0) { $0 + $1.count } == self.pulls.count)
         for (queue, ids) in self.byQueue {
-            precondition(!ids.isEmpty && ids == ids.sorted())
-            precondition(ids.allSatisfy { self.pulls[$0]?.queue == queue })
+            precondition(!ids.isEmpty)
+            ids.checkInvariants()
+            precondition(ids.numbers.allSatisfy { self.pulls[$0]?.queue == queue })
         }
         for (connection, ids) in self.byConnection {
             precondition(!ids.isEmpty)
@@ -150,18 +153,5 @@ extension PullHold.Pull {
     fileprivate func selects(_ hashes: ArraySlice<Int32>) -> Bool {
         if self.tagHashes.isEmpty { return !hashes.isEmpty }
         return hashes.contains { self.tagHashes.contains($0) }
-    }
-}
-
-extension [UInt64] {
-    /// Removes a number from numbers that ascend.
-    fileprivate mutating func removeAscending(_ number: UInt64) {
-        var low = 0
-        var high = self.count
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle] < number { low = middle + 1 } else { high = middle }
-        }
-        if low < self.count, self[low] == number { self.remove(at: low) }
     }
 }

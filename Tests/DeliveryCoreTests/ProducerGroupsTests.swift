@@ -1,0 +1,65 @@
+import DeliveryCore
+import MessageFormat
+import Testing
+
+@Suite("Producer groups")
+struct ProducerGroupsTests {
+    private var groups = ProducerGroups()
+
+    @Test("producers come with a heartbeat and go with their connection")
+    mutating func comeAndGo() {
+        self.beat(2, "p2")
+        self.beat(1, "p1")
+        self.beat(1, "p1", group: "Q")
+        #expect(self.groups.members(of: "P").map(\.connection) == [1, 2])
+        #expect(self.groups.names == ["P", "Q"])
+        self.groups.closed(1)
+        #expect(self.groups.clientIDs(of: "P") == ["p2"])
+        #expect(self.groups.names == ["P"])
+        self.groups.checkInvariants()
+    }
+
+    @Test("only the member itself unregisters itself")
+    mutating func unregisters() {
+        self.beat(1, "p1")
+        self.groups.unregister(group: "P", clientID: "p2", connection: 1)
+        self.groups.unregister(group: "P", clientID: "p1", connection: 2)
+        #expect(self.groups.clientIDs(of: "P") == ["p1"])
+        self.groups.unregister(group: "P", clientID: "p1", connection: 1)
+        #expect(self.groups.names == [])
+        self.groups.checkInvariants()
+    }
+
+    @Test("a producer that is silent for 120 s is gone")
+    mutating func silence() {
+        self.beat(1, "p1", at: 0)
+        self.beat(2, "p2", at: 1)
+        self.groups.advance(to: .seconds(119))
+        #expect(self.groups.clientIDs(of: "P") == ["p1", "p2"])
+        self.groups.advance(to: .seconds(120))
+        #expect(self.groups.clientIDs(of: "P") == ["p2"])
+        self.groups.advance(to: .seconds(121))
+        #expect(self.groups.names == [])
+        self.groups.checkInvariants()
+    }
+
+    @Test("one connection is in a bounded number of groups")
+    mutating func groupsAreBounded() {
+        var limits = MembershipLimits()
+        limits.groupsPerConnectionMax = 1
+        self.groups = ProducerGroups(limits: limits)
+        self.beat(1, "p1")
+        self.beat(1, "p1", group: "Q")
+        #expect(self.groups.names == ["P"])
+        #expect(self.groups.refusedCount == 1)
+    }
+
+    private mutating func beat(
+        _ connection: UInt64, _ client: String, group: String = "P", at seconds: Int = 0
+    ) {
+        self.groups.heartbeat(
+            group: group,
+            member: GroupMember(connection: ConnectionKey(connection), clientID: client),
+            at: .seconds(seconds))
+    }
+}
