@@ -1,0 +1,28 @@
+/// Why a connection ended. The first reason stays.
+package enum CloseReason: Hashable, Sendable {
+    case closedByPeer
+    case closedHere
+    case badFrame(String)
+    /// A frame was not complete in time.
+    case slowSender(bytes: Int)
+    /// More bytes waited for the peer than it may leave unread.
+    case slowReader(bytes: Int)
+    case idle
+    case tooManyConnections(limit: Int)
+    case failed(String)
+}
+
+extension CloseReason: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .closedByPeer: "closed by the peer"
+        case .closedHere: "closed here"
+        case .badFrame(let problem): "bad frame: \(problem)"
+        case .slowSender(let bytes): "a frame stayed incomplete for too long, \(bytes) bytes of it"
+        case .slowReader(let bytes): "the peer left \(bytes) bytes unread"
+        case .idle: "neither read nor write for too long"
+        case .tooManyConnections(let limit): "more than \(limit) connections"
+        case .failed(let problem): problem
+        }
+    }
+}

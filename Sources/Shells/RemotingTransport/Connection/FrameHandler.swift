@@ -1,0 +1,95 @@
+internal import Logging
+internal import NIOCore
+internal import RemotingProtocol
+
+/// The one handler of a connection's pipeline: bytes in, bursts of whole frames out.
+///
+/// It gathers the frames of all reads of one readiness event and hands them over together, so that
+/// the cost of a hand-over falls as load rises. All of it runs on the channel's loop.
+final class FrameHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let delegate: any RemotingServerDelegate
+    private let limits: ConnectionLimits
+    private let logger: Logger
+
+    private var connection: RemotingConnection?
+    private var decoder: FrameDecoder
+    private var burst: [ReceivedCommand] = []
+    private var patience: Patience?
+    /// Set once the peer sent nonsense; nothing after it can be trusted.
+    private var problem: FrameError?
+
+    init(delegate: any RemotingServerDelegate, limits: ConnectionLimits, logger: Logger) {
+        self.delegate = delegate
+        self.limits = limits
+        self.logger = logger
+        self.decoder = FrameDecoder(bytesMax: limits.frameBytesMax)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let connection = RemotingConnection(
+            channel: context.channel, limits: self.limits, logger: self.logger)
+        self.connection = connection
+        self.patience = Patience(with: connection, limits: self.limits)
+        connection.holdWrites()
+        self.delegate.opened(connection)
+        connection.drain()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.problem == nil else { return }
+        self.decoder.append(self.unwrapInboundIn(data))
+        do throws(FrameError) {
+            while let command = try self.decoder.next() { self.burst.append(command) }
+        } catch {
+            self.problem = error
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard let connection = self.connection else { return }
+        self.patience?.received(
+            wholeFrames: self.burst.count, partialBytes: self.decoder.bufferedBytes)
+        self.handOver(to: connection)
+        if let problem = self.problem { connection.close(because: .badFrame("\(problem)")) }
+    }
+
+    private func handOver(to connection: RemotingConnection) {
+        guard !self.burst.isEmpty else { return }
+        connection.holdWrites()
+        self.delegate.received(self.takeBurst(), from: connection)
+        connection.drain()
+    }
+
+    private func takeBurst() -> [ReceivedCommand] {
+        var burst: [ReceivedCommand] = []
+        burst.reserveCapacity(min(self.burst.count, Self.reservedFramesMax))
+        swap(&burst, &self.burst)
+        return burst
+    }
+
+    /// The next burst is likely as long as this one, but one long burst must not cost for ever.
+    private static let reservedFramesMax = 256
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard let connection = self.connection, connection.isWritable else { return }
+        connection.drain()
+        if connection.isWritable { self.delegate.becameWritable(connection) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let connection = self.connection else { return context.close(promise: nil) }
+        self.handOver(to: connection)  // what came whole before the error counts
+        connection.close(because: .failed("\(error)"))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        guard let connection = self.connection else { return }
+        self.connection = nil
+        self.patience?.stop()
+        self.patience = nil
+        connection.ended()
+        self.delegate.closed(connection)
+    }
+}

@@ -1,0 +1,162 @@
+internal import Logging
+package import MessageFormat
+package import NIOCore
+package import RemotingProtocol
+import Synchronization
+
+/// One TCP connection, seen from whoever answers or asks on it.
+///
+/// Every method may be called from any thread. What is sent leaves in the order of the calls, and
+/// whatever gathers within one turn of the connection's loop leaves in one write.
+package final class RemotingConnection: Sendable {
+    package let id: ConnectionID
+    package let remote: HostAddress
+    package let local: HostAddress
+    package let eventLoop: any EventLoop
+
+    private let channel: any Channel
+    private let outboundBytesMax: Int
+    private let logger: Logger
+    private let outbox = Mutex(Outbox())
+    private let lastWriteNanoseconds = Atomic<UInt64>(0)
+
+    init(channel: any Channel, limits: ConnectionLimits, logger: Logger) {
+        self.id = Self.nextID()
+        self.remote = HostAddress(channel.remoteAddress)
+        self.local = HostAddress(channel.localAddress)
+        self.eventLoop = channel.eventLoop
+        self.channel = channel
+        self.outboundBytesMax = limits.outboundBytesMax
+        self.logger = logger
+    }
+
+    /// Writes and flushes. Several sends within one turn of the loop share one write.
+    package func send(_ bytes: ByteBuffer) {
+        self.write(bytes, thenDrain: true)
+    }
+
+    /// Gathers bytes for the next `flush` or `send`.
+    package func write(_ bytes: ByteBuffer) {
+        self.write(bytes, thenDrain: false)
+    }
+
+    /// Hands what was written to the socket: at once on the connection's loop, soon from elsewhere,
+    /// and after the whole burst while one is being received.
+    package func flush() {
+        guard self.outbox.withLock({ $0.expectDrain() }) else { return }
+        if self.eventLoop.inEventLoop {
+            self.drain()
+        } else {
+            self.eventLoop.execute { self.drain() }
+        }
+    }
+
+    /// False while the peer reads more slowly than we write: hold back what can wait.
+    package var isWritable: Bool { self.channel.isWritable }
+
+    /// Closes after a last attempt to write what was sent before.
+    package func close() {
+        self.close(because: .closedHere)
+    }
+
+    /// Why the connection ended; nil while it is open.
+    package var closeReason: CloseReason? { self.outbox.withLock { $0.closeReason } }
+
+    /// Completes when the connection is closed and its delegate has been told.
+    var closed: EventLoopFuture<Void> { self.channel.closeFuture }
+}
+
+// MARK: - Writing
+
+extension RemotingConnection {
+    private enum Written { case gathered, drainWanted, overflowed(bytes: Int), ignored }
+
+    private func write(_ bytes: ByteBuffer, thenDrain: Bool) {
+        let written = self.outbox.withLock { outbox -> Written in
+            guard outbox.isOpen else { return .ignored }
+            outbox.append(bytes)
+            if outbox.bytes > self.outboundBytesMax { return .overflowed(bytes: outbox.bytes) }
+            return thenDrain && outbox.expectDrain() ? .drainWanted : .gathered
+        }
+        switch written {
+        case .gathered, .ignored: break
+        case .drainWanted: self.eventLoop.execute { self.drain() }
+        case .overflowed(let bytes): self.close(because: .slowReader(bytes: bytes))
+        }
+    }
+
+    /// From now until `drain` nobody schedules a write: the caller promises to call it.
+    func holdWrites() {
+        self.outbox.withLock { $0.isDrainExpected = true }
+    }
+
+    /// Moves gathered bytes to the socket for as long as it takes them. On the loop only.
+    ///
+    /// Stops when the socket is full, still expected: the handler drains again once it has room.
+    func drain() {
+        var isFlushed = true
+        while self.channel.isWritable || !isFlushed {
+            if self.channel.isWritable, let chunk = self.outbox.withLock({ $0.takeChunk() }) {
+                self.channel.write(chunk, promise: nil)
+                isFlushed = false
+            } else if isFlushed {
+                return
+            } else {
+                self.channel.flush()
+                isFlushed = true
+                self.lastWriteNanoseconds.store(
+                    NIODeadline.now().uptimeNanoseconds, ordering: .relaxed)
+            }
+        }
+    }
+
+    /// When bytes were last handed to the socket.
+    var lastWrite: NIODeadline {
+        .uptimeNanoseconds(self.lastWriteNanoseconds.load(ordering: .relaxed))
+    }
+}
+
+// MARK: - Closing
+
+extension RemotingConnection {
+    func close(because reason: CloseReason) {
+        guard self.noteClose(because: reason) else { return }
+        if self.eventLoop.inEventLoop {
+            self.closeChannel(because: reason)
+        } else {
+            self.eventLoop.execute { self.closeChannel(because: reason) }
+        }
+    }
+
+    /// Settles the reason, which is logged once. False when the connection was closing already.
+    @discardableResult
+    private func noteClose(because reason: CloseReason) -> Bool {
+        guard self.outbox.withLock({ $0.close(because: reason) }) else { return false }
+        self.logger.debug(
+            "connection closed",
+            metadata: [
+                "connection": "\(self.id)", "peer": "\(self.remote)", "reason": "\(reason)",
+            ])
+        return true
+    }
+
+    /// The socket is gone.
+    func ended() {
+        self.noteClose(because: .closedByPeer)
+        self.outbox.withLock { $0.discard() }
+    }
+
+    private func closeChannel(because reason: CloseReason) {
+        if reason == .closedHere { self.drain() }
+        self.outbox.withLock { $0.discard() }
+        self.channel.close(promise: nil)
+    }
+}
+
+extension RemotingConnection {
+    private static let lastID = Atomic<UInt64>(0)
+
+    private static func nextID() -> ConnectionID {
+        ConnectionID(value: Self.lastID.wrappingAdd(1, ordering: .relaxed).newValue)
+    }
+}
