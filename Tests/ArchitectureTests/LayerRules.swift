@@ -56,8 +56,11 @@ extension LayerRule {
         case "Testing":
             LayerRule(
                 layer: layer,
-                outside: Self.system.union(Self.collections).union(["Foundation", "Logging"]),
-                layers: ["Formats", "Cores", "Engines", "Testing"], modules: ["ApusClient"])
+                outside: Self.sockets.union(Self.system).union(Self.collections)
+                    .union(["Foundation", "Logging"]),
+                layers: ["Formats", "Cores", "Engines", "Testing"],
+                // A checker sends plain requests: a client that hid a fault would hide it here.
+                modules: ["ApusClient", "RemotingTransport"])
         case "Executables":
             LayerRule(
                 layer: layer,

@@ -96,8 +96,7 @@ package struct Cluster: Sendable {
                 report("\(node.name) is ready on \(ClusterPlan.host):\(node.plan.port)")
             }
         } catch {
-            Interrupt.clear()
-            try? self.stop(nodes.filter(\.isAlive), report: report)
+            Interrupt.shielded { try? self.stop(nodes.filter(\.isAlive), report: report) }
             throw error
         }
     }

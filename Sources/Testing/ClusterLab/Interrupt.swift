@@ -7,6 +7,7 @@ import Synchronization
 /// handler only raises a flag; whoever waits sees it, and takes down what it had started.
 package enum Interrupt {
     private static let requested = Atomic<Bool>(false)
+    private static let shields = Atomic<Int>(0)
 
     /// Call once, before the first process is started.
     package static func install() {
@@ -19,12 +20,17 @@ package enum Interrupt {
     package static var isRequested: Bool { self.requested.load(ordering: .relaxed) }
 
     package static func check() throws {
-        if self.isRequested { throw LabError.interrupted }
+        if self.isRequested && self.shields.load(ordering: .relaxed) == 0 {
+            throw LabError.interrupted
+        }
     }
 
-    /// What is being taken down after a Ctrl-C may itself wait, without being interrupted again.
-    package static func clear() {
-        self.requested.store(false, ordering: .relaxed)
+    /// What is taken down after a Ctrl-C may itself wait; a second Ctrl-C must not leave the rest
+    /// standing.
+    package static func shielded<Result>(_ body: () throws -> Result) rethrows -> Result {
+        self.shields.add(1, ordering: .relaxed)
+        defer { self.shields.subtract(1, ordering: .relaxed) }
+        return try body()
     }
 }
 

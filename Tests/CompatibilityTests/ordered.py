@@ -1,0 +1,31 @@
+"""What is sent with one sharding number stays in one queue, and arrives in its order."""
+
+from scenario import Delivered, check, message, producer, run, unique
+from rocketmq.client import SendStatus
+
+
+def scenario():
+    topic = unique("Ordered")
+    to = producer()
+    shards, each = 4, 25
+
+    def send(shard, number):
+        result = to.send_orderly(message(topic, f"{shard}:{number}"), shard)
+        check(result.status == SendStatus.OK, f"send_orderly said {result.status!r}")
+
+    for shard in range(shards):
+        send(shard, 0)
+    delivered = Delivered(topic, orderly=True)
+    for number in range(1, each):
+        for shard in range(shards):
+            send(shard, number)
+
+    delivered.wait_for({f"{s}:{n}" for s in range(shards) for n in range(each)})
+    for shard in range(shards):
+        mine = [m for m in delivered.messages if m[0].startswith(f"{shard}:")]
+        numbers = [int(body.split(":")[1]) for body, _, _, _ in mine]
+        check(numbers == sorted(numbers), f"shard {shard} arrived as {numbers}")
+    return f"ordered: {shards} shards of {each}, each in its order"
+
+
+run(scenario)

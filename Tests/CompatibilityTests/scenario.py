@@ -1,0 +1,124 @@
+"""What every scenario needs: names of its own, a place to collect deliveries, bounded waits.
+
+A scenario is one process. The client's native threads can hang the interpreter's end, so a
+scenario ends with os._exit.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import uuid
+
+from rocketmq.client import Message, Producer, PullConsumer, PushConsumer, SendStatus
+
+NAME_SERVER = os.environ["APUS_NAME_SERVER"]
+
+
+def unique(prefix):
+    """A topic or a group that no other scenario and no earlier run has used."""
+    return f"{prefix}_{uuid.uuid4().hex[:10]}"
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def wait_until(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        check(time.monotonic() < deadline, f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def producer(timeout_ms=5000):
+    made = Producer(unique("PID"))
+    made.set_namesrv_addr(NAME_SERVER)
+    made.set_timeout(timeout_ms)
+    made.start()
+    return made
+
+
+def message(topic, body, tags=None, keys=None):
+    made = Message(topic)
+    made.set_body(body)
+    if tags:
+        made.set_tags(tags)
+    if keys:
+        made.set_keys(keys)
+    return made
+
+
+def send(to, sent):
+    result = to.send_sync(sent)
+    check(result.status == SendStatus.OK, f"send_sync said {result.status!r}")
+    return result
+
+
+class EveryQueuePullConsumer(PullConsumer):
+    """The client keeps offsets by topic and queue number, and so mixes up two brokers' queues."""
+
+    def _get_mq_key(self, queue):
+        return (queue.topic, queue.brokerName, queue.queueId)
+
+
+def pull_consumer():
+    made = EveryQueuePullConsumer(unique("CID"))
+    made.set_namesrv_addr(NAME_SERVER)
+    made.start()
+    return made
+
+
+class Delivered:
+    """Collects what a push consumer is given, with the time of each delivery."""
+
+    def __init__(self, topic, expression="*", group=None, orderly=False):
+        self._lock = threading.Lock()
+        self._messages = []
+        self.consumer = PushConsumer(group or unique("CID"), orderly=orderly)
+        self.consumer.set_namesrv_addr(NAME_SERVER)
+        self.consumer.subscribe(topic, self._take, expression)
+        self.consumer.start()
+
+    def _take(self, received):
+        now = time.monotonic()
+        taken = (received.body.decode(), received.queue_id, received.queue_offset, now)
+        with self._lock:
+            self._messages.append(taken)
+
+    @property
+    def messages(self):
+        with self._lock:
+            return list(self._messages)
+
+    @property
+    def bodies(self):
+        return [body for body, _, _, _ in self.messages]
+
+    def wait_for(self, bodies, seconds=30):
+        wanted = set(bodies)
+        wait_until(
+            lambda: wanted <= set(self.bodies), seconds,
+            f"{len(wanted)} messages at the push consumer, missing some",
+        )
+
+
+def launch(*arguments):
+    """Steers the cluster that the scenario runs against."""
+    words = [os.environ["APUS_LAUNCH"], *arguments, "--name", os.environ["APUS_CLUSTER"]]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def run(scenario):
+    code = 0
+    try:
+        print(f"ok    {scenario()}", flush=True)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
