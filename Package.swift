@@ -85,26 +85,31 @@ let package = Package(
         .tests("Storage", ["MessageFormat"]),
         .tests("Chaos", ["MessageFormat"]),
         .tests("ClusterLab"),
-        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
         .testTarget(
             name: "ClusterTests",
             dependencies: [
                 "NameServer", "Broker", "ApusClient", "Chaos", "RemotingTransport",
                 "RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging,
             ],
-            swiftSettings: strict),
+            swiftSettings: .strict),
     ],
     swiftLanguageModes: [.v6]
 )
 
-/// The settings of every Swift target.
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .treatAllWarnings(as: .error),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+extension [SwiftSetting] {
+    /// The settings of every Swift target. Computed: a stored global would still be empty where the
+    /// package above asks for it.
+    static var strict: Self {
+        [
+            .swiftLanguageMode(.v6),
+            .treatAllWarnings(as: .error),
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+        ]
+    }
+}
 
 extension Target.Dependency {
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
@@ -123,7 +128,7 @@ extension Target {
     static func layer(_ layer: String, _ name: String, _ dependencies: [Dependency]) -> Target {
         .target(
             name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)",
-            swiftSettings: strict)
+            swiftSettings: .strict)
     }
     static func format(_ name: String, _ more: [Dependency]) -> Target {
         .layer("Formats", name, more)
@@ -152,11 +157,11 @@ extension Target {
     static func executable(_ name: String, _ more: [Dependency]) -> Target {
         .executableTarget(
             name: name, dependencies: more + [.arguments, .logging, .lifecycle],
-            path: "Sources/Executables/\(name)", swiftSettings: strict)
+            path: "Sources/Executables/\(name)", swiftSettings: .strict)
     }
     static func tests(_ name: String, _ more: [Dependency] = []) -> Target {
         .testTarget(
             name: "\(name)Tests", dependencies: [.target(name: name)] + more,
-            swiftSettings: strict)
+            swiftSettings: .strict)
     }
 }
