@@ -115,6 +115,8 @@ extension Target.Dependency {
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
+    static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
+    static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }
     static var collections: Self { .product(name: "Collections", package: "swift-collections") }
     static var arguments: Self {
         .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -134,12 +136,13 @@ extension Target {
         .layer("Formats", name, more)
     }
     static func core(_ name: String) -> Target {
-        .layer("Cores", name, ["MessageFormat", .collections])
+        .layer("Cores", name, ["MessageFormat", .deque, .heap, .collections])
     }
     static func engine(_ name: String, cores: [String]) -> Target {
         let cores = cores.map { Dependency(stringLiteral: $0) }
         return .layer(
-            "Engines", name, cores + ["RemotingProtocol", "MessageFormat", .collections])
+            "Engines", name,
+            cores + ["RemotingProtocol", "MessageFormat", .deque, .heap, .collections])
     }
     static func shell(_ name: String, _ more: [Dependency]) -> Target {
         .layer("Shells", name, ["MessageFormat"] + more)
