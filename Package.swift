@@ -56,7 +56,11 @@ let package = Package(
                 "ApusClient", "RemotingTransport", "RemotingProtocol", "MessageFormat", .nioCore,
                 .nioPosix, .logging,
             ]),
-        .testing("ClusterLab", ["Chaos", "ApusClient"]),
+        .testing(
+            "ClusterLab",
+            [
+                "ApusClient", "Chaos", "MessageFormat", "RemotingProtocol", .nioPosix, .logging,
+            ]),
 
         // Executables: parse arguments, build a service, run it.
         .executable("apus-namesrv", ["NameServer"]),
@@ -67,7 +71,7 @@ let package = Package(
                 "ApusClient", "Chaos", "RemotingTransport", "RemotingProtocol", "MessageFormat",
                 .nioCore, .nioPosix,
             ]),
-        .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient"]),
+        .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient", "MessageFormat"]),
 
         // Tests mirror Sources.
         .tests("MessageFormat"),
@@ -84,7 +88,7 @@ let package = Package(
             ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
         .tests("Storage", ["MessageFormat"]),
         .tests("Chaos", ["MessageFormat"]),
-        .tests("ClusterLab"),
+        .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
         .testTarget(
             name: "ClusterTests",

@@ -45,7 +45,7 @@ package struct NodeLog: Hashable, Sendable {
         self.read(from: offset).split(separator: "\n").contains { $0.hasPrefix("ready ") }
     }
 
-    private func bytes(from offset: Int) -> [UInt8] {
+    func bytes(from offset: Int) -> [UInt8] {
         let file = open(self.path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return [] }
         defer { close(file) }

@@ -1,0 +1,50 @@
+package import Chaos
+
+extension Verdict {
+    /// The verdict as a person reads it.
+    package var table: String {
+        var rows = [
+            ["acknowledged", "\(self.acknowledged)"],
+            ["delivered", "\(self.delivered)"],
+            ["lost", "\(self.lost)"],
+            ["reordered", "\(self.reordered)"],
+            ["duplicates", self.duplicatesText],
+            ["longest time without a successful send", "\(self.longestGapMilliseconds) ms"],
+            ["verdict", self.outcomeText],
+        ]
+        rows += self.reasons.map { ["", $0] }
+        rows += self.problems.flatMap { problem in
+            [["", "\(problem.kind.rawValue): \(problem.summary)"]]
+                + problem.story.map { ["", "  \($0)"] }
+        }
+        return TextTable.text(rows)
+    }
+
+    private var duplicatesText: String {
+        let causes = self.duplicated.sorted { $0.key < $1.key }
+            .map { "\($0.value) \($0.key.explanation)" }
+        return causes.isEmpty ? "0" : "\(self.duplicatedInAll): " + causes.joined(separator: ", ")
+    }
+
+    private var outcomeText: String {
+        switch self.outcome {
+        case .valid: "good: nothing acknowledged was lost, order held, every duplicate has a cause"
+        case .invalid: "BAD: a promise was broken"
+        case .inconclusive: "INCONCLUSIVE: too little is known, which is not a pass"
+        }
+    }
+}
+
+extension DuplicateCause {
+    fileprivate var explanation: String {
+        switch self {
+        case .resent: "sent again, as the first answer never came"
+        case .consumerLeft: "redelivered, as the consumer that had it died or left"
+        case .rebalanced: "redelivered, as the queue moved to another consumer"
+        case .acknowledgementUncertain: "redelivered, as the acknowledgement may have been lost"
+        case .retried: "asked for again by the consumer"
+        case .fault: "redelivered around a fault"
+        case .unexplained: "WITHOUT A CAUSE"
+        }
+    }
+}
