@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Requests from any thread that wait for their link's loop.
 struct CallInbox {
     enum Admission { case gathered, drainWanted, full, closed }

@@ -1,6 +1,6 @@
-internal import Logging
-internal import NIOCore
-internal import NIOPosix
+import Logging
+import NIOCore
+import NIOPosix
 
 extension ClientLink {
     /// Connects on the link's own loop; once, right after the link was made.

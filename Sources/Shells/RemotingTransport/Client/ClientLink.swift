@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RemotingProtocol
+import NIOCore
+import RemotingProtocol
 import Synchronization
 
 /// The one connection of a client to one address, from the first call on until it closes.

@@ -1,4 +1,4 @@
-internal import RemotingProtocol
+import RemotingProtocol
 
 /// Who a link reports to, on its loop.
 protocol ClientLinkOwner: Sendable {

@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import RemotingProtocol
+import NIOCore
+import RemotingProtocol
 
 /// How long a call may take, and until when that is.
 struct CallTime: Sendable {

@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// The calls of one connection that wait for an answer, by opaque.
 ///

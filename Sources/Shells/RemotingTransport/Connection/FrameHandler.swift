@@ -1,6 +1,6 @@
-internal import Logging
-internal import NIOCore
-internal import RemotingProtocol
+import Logging
+import NIOCore
+import RemotingProtocol
 
 /// The one handler of a connection's pipeline: bytes in, bursts of whole frames out.
 ///

@@ -1,33 +1,28 @@
 package import MessageFormat
 package import NIOCore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 extension HostAddress {
     /// The IP address of a socket, `unknown` when it has none (any more).
     package init(_ address: SocketAddress?) {
         switch address {
-        case .v4(let v4):
-            let ip = withUnsafeBytes(of: v4.address.sin_addr) { Array($0) }
-            self.init(ip: ip, port: Int32(UInt16(bigEndian: v4.address.sin_port)))
-        case .v6(let v6):
-            let ip = withUnsafeBytes(of: v6.address.sin6_addr) { Array($0) }
-            let port = Int32(UInt16(bigEndian: v6.address.sin6_port))
-            self.init(ip: Self.unmapped(ip), port: port)
-        case .unixDomainSocket, nil:
-            self = .unknown
+        case .v4: self.init(address, ipAt: 4, count: 4)
+        case .v6: self.init(address, ipAt: 8, count: 16)
+        case .unixDomainSocket, nil: self = .unknown
         }
+    }
+
+    /// The places of the IP in `sockaddr_in` and `sockaddr_in6` are the same on every system.
+    private init(_ address: SocketAddress?, ipAt start: Int, count: Int) {
+        let ip = address?.withSockAddr { pointer, size in
+            Array(UnsafeRawBufferPointer(start: pointer, count: size)[start..<start + count])
+        }
+        self.init(
+            ip: Self.unmapped(ip ?? Self.unknown.ip), port: Int32(clamping: address?.port ?? 0))
     }
 
     /// An IPv4 peer of a dual-stack socket appears as `::ffff:a.b.c.d`; clients know it by its own.
     private static func unmapped(_ ip: [UInt8]) -> [UInt8] {
         let prefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
-        return ip.starts(with: prefix) ? Array(ip.suffix(4)) : ip
+        return ip.count == 16 && ip.starts(with: prefix) ? Array(ip.suffix(4)) : ip
     }
 }

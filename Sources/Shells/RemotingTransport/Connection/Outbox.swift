@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// Bytes on their way to one connection's socket, gathered so that many answers leave in one write.
 ///

@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// Ends a connection that is idle, or whose peer lets a frame dribble in.
 ///

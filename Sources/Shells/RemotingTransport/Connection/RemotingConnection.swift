@@ -1,4 +1,4 @@
-internal import Logging
+import Logging
 package import MessageFormat
 package import NIOCore
 package import RemotingProtocol

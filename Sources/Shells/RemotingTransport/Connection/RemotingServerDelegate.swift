@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 package import RemotingProtocol
 
 /// What a connection reports, in the order `opened`, `received`…, `closed`; all calls come on the

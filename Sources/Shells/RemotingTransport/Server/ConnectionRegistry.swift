@@ -1,4 +1,4 @@
-internal import RemotingProtocol
+import RemotingProtocol
 import Synchronization
 
 /// A server's open connections. It stands between them and the server's delegate, which hears only

@@ -1,6 +1,6 @@
 package import Logging
 package import NIOCore
-internal import NIOPosix
+import NIOPosix
 
 /// Listens on one port and hands the frames of its connections to a delegate.
 package final class RemotingServer: Sendable {
