@@ -62,18 +62,21 @@ struct JSONHeaderScanner {
         }
         self.at += 1
         guard try self.isEmptyObject() == false else { return }
-        self.header.fields.reserveCapacity(16)
+        // A local array and inlined tokens keep the hot loop in registers.
+        var fields: [FieldReference] = []
+        fields.reserveCapacity(16)
         repeat {
             let name = try self.name()
+            guard let value = try self.scalar() else { continue }
             guard name.count <= FieldReference.nameCountMax else {
                 throw self.malformed("a name of \(name.count) bytes")
             }
-            guard let value = try self.scalar() else { continue }
-            guard self.header.fields.count < ScannedHeader.fieldsMax else {
+            guard fields.count < ScannedHeader.fieldsMax else {
                 throw .tooManyFields(limit: ScannedHeader.fieldsMax)
             }
-            self.header.fields.append(Self.reference(name: name, value: value))
+            fields.append(Self.reference(name: name, value: value))
         } while try self.hasNextMember()
+        self.header.fields = fields
     }
 
     private mutating func language() throws(FrameError) {
@@ -127,6 +130,7 @@ extension JSONHeaderScanner {
     }
 
     /// A member's name and the colon behind it; the cursor ends at the value.
+    @inline(__always)
     private mutating func name() throws(FrameError) -> Token {
         self.skipWhitespace()
         try self.expect(UInt8(ascii: "\""))
@@ -138,6 +142,7 @@ extension JSONHeaderScanner {
     }
 
     /// Whether a comma follows; otherwise the object ends here.
+    @inline(__always)
     private mutating func hasNextMember() throws(FrameError) -> Bool {
         self.skipWhitespace()
         guard self.at < self.end else { throw self.malformed("the object does not end") }
@@ -159,12 +164,15 @@ extension JSONHeaderScanner {
     }
 
     /// A text, number or boolean; nil for null.
+    @inline(__always)
     private mutating func scalar() throws(FrameError) -> Token? {
         guard self.at < self.end else { throw self.malformed("a value is missing") }
-        if self.frame[self.at] == UInt8(ascii: "\"") {
-            self.at += 1
-            return try self.string()
-        }
+        guard self.frame[self.at] == UInt8(ascii: "\"") else { return try self.literal() }
+        self.at += 1
+        return try self.string()
+    }
+
+    private mutating func literal() throws(FrameError) -> Token? {
         let start = self.at
         while self.at < self.end, Self.isLiteral(self.frame[self.at]) { self.at += 1 }
         let token = Token(start: start, count: self.at - start, form: .plain)
@@ -179,6 +187,7 @@ extension JSONHeaderScanner {
     }
 
     /// The cursor stands behind the opening quote and ends behind the closing one.
+    @inline(__always)
     private mutating func string() throws(FrameError) -> Token {
         let start = self.at
         var form = FieldReference.Form.plain
@@ -216,6 +225,7 @@ extension JSONHeaderScanner {
         } while depth > 0
     }
 
+    @inline(__always)
     private mutating func expect(_ byte: UInt8) throws(FrameError) {
         guard self.at < self.end, self.frame[self.at] == byte else {
             throw self.malformed("no \(Unicode.Scalar(byte))")
@@ -244,6 +254,7 @@ extension JSONHeaderScanner {
         }
     }
 
+    @inline(never)
     private func malformed(_ problem: String) -> FrameError {
         .malformedHeader(at: self.at, problem: problem)
     }

@@ -1,3 +1,5 @@
+private import NIOCore
+
 /// What a pull asks for besides messages.
 package struct PullFlag: OptionSet, Hashable, Sendable {
     package var rawValue: Int32

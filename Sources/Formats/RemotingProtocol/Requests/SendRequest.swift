@@ -1,4 +1,5 @@
 package import MessageFormat
+private import NIOCore
 
 /// A message, or a batch of them, for a topic: codes 10, 310, 320, 324 and 325.
 ///
