@@ -128,6 +128,7 @@ extension Target.Dependency {
     static var lifecycle: Self {
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     }
+    static var signals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
 }
 
 extension Target {
@@ -163,7 +164,7 @@ extension Target {
     }
     static func executable(_ name: String, _ more: [Dependency]) -> Target {
         .executableTarget(
-            name: name, dependencies: more + [.arguments, .logging, .lifecycle],
+            name: name, dependencies: more + [.arguments, .logging, .lifecycle, .signals],
             path: "Sources/Executables/\(name)", swiftSettings: .strict)
     }
     static func tests(_ name: String, _ more: [Dependency] = []) -> Target {
