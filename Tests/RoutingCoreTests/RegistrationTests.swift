@@ -87,6 +87,13 @@ struct RegistrationTests {
             ],
             route: "broker-a(0=10.0.0.2:10911) 4/4 rw"),
         Story(
+            "a broker that lost its disk keeps its id at its own address",
+            [
+                .register(broker(version: version(3, state: 2))),
+                .register(broker(queues: 8, version: version(0, state: 0))),
+            ],
+            route: "broker-a(0=10.0.0.1:10911) 8/8 rw"),
+        Story(
             "without elections the newest address has the id",
             [.register(broker()), .register(broker(at: second, queues: 8), link: 2)],
             route: "broker-a(0=10.0.0.2:10911) 8/8 rw"),

@@ -50,6 +50,13 @@ package struct BrokerLiveTable: Hashable, Sendable {
         self.entries[broker]?.heardAt = now
     }
 
+    /// Nobody could be heard for a while, and nobody is blamed for it.
+    package mutating func forgive(_ deafness: Duration, at now: Tick) {
+        for (broker, entry) in self.entries {
+            self.entries[broker]?.heardAt = min(entry.heardAt + deafness, now)
+        }
+    }
+
     /// Forgets a broker. Returns the connection over which it had registered.
     @discardableResult
     package mutating func removed(_ broker: BrokerKey) -> BrokerLink? {

@@ -1,4 +1,4 @@
-private import MessageFormat
+import MessageFormat
 
 /// What a registration must fulfil before any of it is kept.
 extension RouteTable {

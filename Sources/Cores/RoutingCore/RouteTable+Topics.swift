@@ -1,4 +1,4 @@
-private import MessageFormat
+import MessageFormat
 
 /// What administrators ask of topics, and do to them.
 extension RouteTable {

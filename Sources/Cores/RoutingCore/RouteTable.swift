@@ -16,6 +16,7 @@ package struct RouteTable: Sendable {
     internal(set) package var topics = TopicTable()
     /// When each member of each group was heard from.
     var live = BrokerLiveTable()
+    private var advancedAt: Tick?
 
     package init(limits: RoutingLimits = RoutingLimits()) { self.limits = limits }
 }
@@ -56,9 +57,15 @@ extension RouteTable {
         self.live.brokers(over: link).compactMap { self.remove($0) }
     }
 
-    /// Time has passed: removes the brokers that were silent for too long.
+    /// Time has passed: removes the brokers that were silent for too long. To be called every second.
+    ///
+    /// After a longer gap it was this process that did not run, and the brokers' heartbeats still wait
+    /// to be read: the gap does not count as silence.
     package mutating func advance(to now: Tick) -> [Departure] {
-        self.live.silent(at: now).compactMap { self.remove($0) }
+        let gap = now - (self.advancedAt ?? now)
+        self.advancedAt = now
+        if gap > self.limits.pauseMax { self.live.forgive(gap, at: now) }
+        return self.live.silent(at: now).compactMap { self.remove($0) }
     }
 
     private mutating func remove(_ broker: BrokerKey) -> Departure? {

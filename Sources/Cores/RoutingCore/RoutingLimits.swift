@@ -15,6 +15,8 @@ package struct RoutingLimits: Hashable, Sendable {
     package var silenceDefault = Duration.seconds(120)
     package var silenceMin = Duration.seconds(1)
     package var silenceMax = Duration.seconds(3_600)
+    /// More time than that between two calls of `advance` means that this process was stopped.
+    package var pauseMax = Duration.seconds(5)
 
     /// For all of `KeyValueConfig`: any answer about it fits into one frame.
     package var settingsBytesMax = 4 << 20

@@ -1,4 +1,4 @@
-private import MessageFormat
+import MessageFormat
 
 /// Where a topic is: its queues, and the brokers that have them. Sorted by broker name.
 package struct TopicRoute: Hashable, Sendable {
@@ -20,9 +20,9 @@ package struct TopicRoute: Hashable, Sendable {
 extension RouteTable {
     /// A topic's route, or nil if nobody has it.
     ///
-    /// - parameter presentsActingMaster: a group without a master shows its smallest id as the
-    ///   master where the topic is not writable, so that consumers that read only from masters
-    ///   go on. Only for groups that ask for it.
+    /// - parameter presentsActingMaster: a group shows its smallest id as the master where the topic
+    ///   is not writable, so that consumers that read only from masters go on without one. Only for
+    ///   groups that ask for it.
     package func route(of topic: String, presentsActingMaster: Bool = false) -> TopicRoute? {
         guard let shares = self.topics.shares(of: topic) else { return nil }
         var route = TopicRoute(brokers: [], queues: [])
@@ -51,9 +51,7 @@ extension RouteTable {
         _ name: String, of group: BrokerGroup, presentsActingMaster: Bool
     ) -> TopicRoute.Broker {
         var addresses = group.members.mapValues(\.address)
-        if presentsActingMaster, group.usesActingMaster, group.master == nil,
-            let smallest = group.smallestID
-        {
+        if presentsActingMaster, group.usesActingMaster, let smallest = group.smallestID {
             addresses[BrokerGroup.masterID] = addresses.removeValue(forKey: smallest)
         }
         return TopicRoute.Broker(
