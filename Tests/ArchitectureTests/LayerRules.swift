@@ -71,8 +71,8 @@ extension LayerRule {
         }
     }
 
-    /// Cores whose values cross from an engine into its service: log reads, and send policies.
+    /// Cores whose values cross from an engine into its service: limits, log reads, send policies.
     private static let coresOfService: [String: Set<String>] = [
-        "Broker": ["LogCore"], "ApusClient": ["ClientCore"],
+        "ApusClient": ["ClientCore"], "Broker": ["LogCore"], "NameServer": ["RoutingCore"],
     ]
 }
