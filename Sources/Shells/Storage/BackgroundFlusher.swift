@@ -1,5 +1,5 @@
-internal import MessageFormat
-internal import Synchronization
+import MessageFormat
+import Synchronization
 
 /// Flushes what nobody waits for: after a delay, or when too many bytes are at risk.
 final class BackgroundFlusher: Sendable {

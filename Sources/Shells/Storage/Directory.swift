@@ -1,4 +1,5 @@
 import Glibc
+import MessageFormat
 
 /// Directories, and the changes of their entries that must survive a power cut.
 enum Directory {

@@ -1,5 +1,5 @@
-internal import MessageFormat
-internal import Synchronization
+import MessageFormat
+import Synchronization
 
 /// How far the log is written and how far it is durable, and the only place that flushes it.
 ///

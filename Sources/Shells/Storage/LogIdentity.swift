@@ -1,4 +1,4 @@
-internal import MessageFormat
+import MessageFormat
 
 /// What makes a log this log: drawn once, kept in `log-identity`, repeated in every batch.
 ///

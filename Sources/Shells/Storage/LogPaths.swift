@@ -1,4 +1,4 @@
-internal import MessageFormat
+import MessageFormat
 
 /// Where the files of a log lie.
 struct LogPaths: Hashable, Sendable {

@@ -116,12 +116,14 @@ private struct NeighbourRun<Entries: Collection<IndexEntry>> {
     let range: Range<Entries.Index>
     private(set) var bytes = 0
 
+    /// Positions come from index files: they may be anything, and are held against the segment when
+    /// the run is read.
     init(_ entries: Entries, from start: Entries.Index) {
         var end = start
-        var position = entries[start].position
-        while end != entries.endIndex, entries[end].position == position {
+        var position = entries[start].position.bytes
+        while end != entries.endIndex, entries[end].position.bytes == position {
             self.bytes += Int(entries[end].size)
-            position = position.advanced(by: Int(entries[end].size))
+            position &+= Int64(entries[end].size)
             entries.formIndex(after: &end)
         }
         self.range = start..<end

@@ -1,5 +1,6 @@
 import Glibc
 package import MessageFormat
+import Synchronization
 
 /// How full the file system under the log is.
 package struct DiskUsage: Hashable, Sendable {

@@ -1,5 +1,6 @@
-internal import Logging
+import Logging
 package import MessageFormat
+import Synchronization
 
 extension LogStore {
     /// Makes `end` the end of the log, durably: behind it there are zeroes and no segments.

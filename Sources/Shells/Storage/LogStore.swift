@@ -1,6 +1,6 @@
 package import Logging
 package import MessageFormat
-internal import Synchronization
+import Synchronization
 
 /// The files of one log: segments, their index files, identity and lock.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import MessageFormat
 
 /// A file descriptor that closes itself. Every failure tells path, operation and errno.
 final class OpenFile: Sendable {

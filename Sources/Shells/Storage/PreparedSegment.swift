@@ -1,4 +1,4 @@
-internal import MessageFormat
+import MessageFormat
 
 /// A segment whose space is reserved and zeroed piece by piece before it is written.
 struct PreparedSegment: Sendable {

@@ -1,6 +1,6 @@
 import Glibc
-internal import MessageFormat
-internal import Synchronization
+import MessageFormat
+import Synchronization
 
 /// Segments that are open for reading, at most `countMax`; the least recently used one goes.
 ///

@@ -1,6 +1,6 @@
-internal import Logging
-internal import MessageFormat
-internal import Synchronization
+import Logging
+import MessageFormat
+import Synchronization
 
 /// How much room the disk has for the log.
 package enum SpaceState: Hashable, Sendable {

@@ -1,4 +1,5 @@
 package import MessageFormat
+import Synchronization
 
 /// Which segments exist, and which of them is being written.
 struct SegmentTable: Sendable {

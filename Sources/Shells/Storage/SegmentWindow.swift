@@ -1,5 +1,5 @@
 import Glibc
-internal import MessageFormat
+import MessageFormat
 
 /// A part of a segment in memory, moved over it while it is scanned.
 ///

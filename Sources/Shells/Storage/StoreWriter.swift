@@ -1,5 +1,5 @@
 package import MessageFormat
-internal import Synchronization
+import Synchronization
 
 /// The log's single writer: a thread that takes all orders that have gathered, writes neighbours
 /// with one call, flushes once for all of them, and reports once (group commit).

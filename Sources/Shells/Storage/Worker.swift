@@ -1,4 +1,5 @@
 import Glibc
+import MessageFormat
 
 /// A thread of its own, for work that waits on the disk.
 final class Worker: @unchecked Sendable {

@@ -1,4 +1,5 @@
-internal import MessageFormat
+import MessageFormat
+import Synchronization
 
 /// Carries out write orders, one set at a time. Whoever holds it is the log's only writer.
 struct WriteDesk: ~Copyable {
