@@ -1,11 +1,11 @@
-private import Collections
+private import DequeModule
 package import MessageFormat
 
 /// The consumer's buffer of one queue: messages from the pull that brought them to the
 /// acknowledgement that lets the offset move past them.
 ///
 /// Invariant: the commit offset never passes a message that is not acknowledged.
-package struct ProcessQueue<Message> {
+package struct ProcessQueue<Message: Sendable>: Sendable {
     private enum State: Equatable {
         case waiting
         case givenOut
@@ -69,7 +69,12 @@ package struct ProcessQueue<Message> {
     /// When the first message that was given back is due again.
     package var nextDueAt: Tick? { self.delayed.first?.dueAt }
 
-    package var hasFresh: Bool { self.freshFrom < self.entries.count }
+    private var hasFresh: Bool { self.freshFrom < self.entries.count }
+
+    /// Whether `take` would find something.
+    package func hasSomething(at now: Tick) -> Bool {
+        self.hasFresh || self.nextDueAt.map { $0 <= now } ?? false
+    }
 }
 
 extension ProcessQueue {

@@ -1,4 +1,4 @@
-private import Collections
+private import DequeModule
 package import MessageFormat
 
 /// The producer's side of sequence numbers: numbers every message per queue, and tells the reader

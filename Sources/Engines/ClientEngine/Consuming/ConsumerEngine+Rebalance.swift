@@ -1,0 +1,153 @@
+import ClientCore
+import MessageFormat
+import RemotingProtocol
+
+// Who has which queue.
+extension ConsumerEngine {
+    mutating func routeChanged(_ route: TopicRoute, at now: Tick) {
+        self.heartbeats.use(Set(self.routes.routes.flatMap(\.addresses)), at: now)
+        self.beat(at: now)
+        self.rebalance.request(at: now)
+        self.abandonPulls(from: route, at: now)
+        self.advance(to: now)
+    }
+
+    /// A pull that is held by a broker which is no longer responsible would be held in vain.
+    private mutating func abandonPulls(from route: TopicRoute, at now: Tick) {
+        for (id, queue) in self.assigned where queue.queue.topic == route.topic {
+            guard case .pulling(let token, let address, _) = queue.phase,
+                !(route.brokers[queue.queue.brokerName] ?? [:]).values.contains(address)
+            else { continue }
+            self.asking[token] = nil
+            self.assigned[id]?.phase = .ready(dueAt: now)
+        }
+    }
+
+    /// Asks, for each topic, one of its brokers who the members are.
+    mutating func askMembers(at now: Tick) {
+        for topic in self.subscriptions.keys.sorted() {
+            guard let route = self.routes.route(of: topic) else { continue }
+            if self.configuration.model == .broadcasting {
+                self.apply(route.readQueues, of: topic, at: now)
+                continue
+            }
+            guard !self.membership.values.contains(where: { $0.topic == topic }) else {
+                self.rebalance.retry(after: .milliseconds(100), at: now)
+                continue
+            }
+            let brokers = route.brokers.keys.sorted()
+            guard !brokers.isEmpty else { continue }
+            // Another broker each time: one that hangs must not stop the rebalance for long.
+            self.lastAskedBroker &+= 1
+            let broker = brokers[self.lastAskedBroker % brokers.count]
+            guard let address = route.address(of: broker) else { continue }
+            let token = self.call(
+                MembershipRequest.members(of: self.configuration.group), to: address,
+                timeout: .seconds(1))
+            self.membership[token] = MembershipQuestion(topic: topic, address: address)
+        }
+    }
+
+    /// - Parameter members: nil if the broker knows none or could not be asked.
+    mutating func membersAnswered(
+        _ question: MembershipQuestion, _ members: [String]?, at now: Tick
+    ) {
+        guard !self.isClosing, let route = self.routes.route(of: question.topic) else { return }
+        guard let members, members.contains(self.configuration.clientID) else {
+            // The broker has not heard of this consumer: what it says about shares is no use, and
+            // what is assigned stays.
+            self.heartbeats.renew(question.address, at: now)
+            self.rebalance.retry(after: .milliseconds(200), at: now)
+            return self.beat(at: now)
+        }
+        let share = self.configuration.allocation.share(
+            of: self.configuration.clientID, queues: route.readQueues, consumers: members)
+        self.apply(share, of: question.topic, at: now)
+    }
+
+    private mutating func apply(_ share: [MessageQueue], of topic: String, at now: Tick) {
+        let wanted = Set(share)
+        let held = self.assignments.filter { $0.key.topic == topic }.sorted { $0.key < $1.key }
+        for (queue, id) in held where !wanted.contains(queue) { self.revoke(id) }
+        for queue in share where self.assignments[queue] == nil {
+            let id = self.assign(queue, at: now)
+            self.work(on: id, at: now)
+        }
+    }
+
+    mutating func assign(_ queue: MessageQueue, at now: Tick) -> AssignmentID {
+        self.lastAssignment += 1
+        let id = AssignmentID(self.lastAssignment)
+        self.assigned[id] = AssignedQueue(
+            id: id, queue: queue, limits: self.configuration.buffer, at: now)
+        self.assignments[queue] = id
+        self.effects.append(.assigned(queue, id))
+        return id
+    }
+
+    /// Takes a queue away, after a last commit.
+    mutating func revoke(_ id: AssignmentID) {
+        guard let queue = self.assigned[id] else { return }
+        if self.usesBrokerOffsets, queue.isLocated,
+            let last = self.commits.ended(queue.queue, at: queue.buffer.commitOffset)
+        {
+            self.commit([last])
+        }
+        self.drop(id)
+    }
+
+    /// Takes a queue away as it is.
+    mutating func drop(_ id: AssignmentID) {
+        guard let queue = self.assigned.removeValue(forKey: id) else { return }
+        self.assignments[queue.queue] = nil
+        self.effects.append(.revoked(queue.queue, id))
+    }
+}
+
+// Heartbeats and commits.
+extension ConsumerEngine {
+    mutating func beat(at now: Tick) {
+        let addresses = self.heartbeats.due(at: now)
+        guard !addresses.isEmpty else { return }
+        let consumer = ConsumerData(
+            group: self.configuration.group, messageModel: self.configuration.model,
+            consumeFromWhere: self.configuration.start.wireName,
+            subscriptions: self.configuration.subscriptions)
+        let command = MembershipRequest.heartbeat(
+            HeartbeatData(clientID: self.configuration.clientID, consumers: [consumer]))
+        for address in addresses {
+            let token = self.call(command, to: address, timeout: self.configuration.callTimeout)
+            self.heartbeats.started(address, token)
+        }
+    }
+
+    /// A heartbeat ended. A broker that has just heard of this consumer can say who else is there.
+    mutating func beaten(_ token: CallToken, _ result: CallResult, at now: Tick) {
+        let isAnswered = (try? result.get())?.responseCode == .success
+        guard let address = self.heartbeats.ended(token, isAnswered: isAnswered, at: now),
+            isAnswered
+        else { return }
+        if self.greeted.insert(address).inserted || self.assigned.isEmpty {
+            self.rebalance.request(at: now)
+        }
+        self.advance(to: now)
+    }
+
+    mutating func commitIfDue(at now: Tick) {
+        guard self.usesBrokerOffsets, self.commits.dueAt <= now else { return }
+        let offsets = self.assigned.values.filter(\.isLocated).map {
+            ($0.queue, $0.buffer.commitOffset)
+        }
+        self.commit(self.commits.due(offsets, at: now))
+    }
+
+    mutating func commit(_ commits: [OffsetCommits.Commit]) {
+        for commit in commits {
+            guard let address = self.address(of: commit.queue) else { continue }
+            let token = self.call(
+                OffsetRequest.commit(self.configuration.group, commit.queue, commit.offset),
+                to: address, timeout: self.configuration.callTimeout)
+            self.committing[token] = commit
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package import MessageFormat
+internal import RemotingProtocol
+
+/// Keeps the routes of the topics in use: asks name servers in turn, again every 30 seconds, at
+/// once when a route is suspected to be stale, and keeps an old route when nobody has a newer one.
+package struct RouteBook: Sendable {
+    package struct Timing: Hashable, Sendable {
+        package var interval: Duration = .seconds(30)
+        /// Between two lookups of a topic, however often it is suspected.
+        package var intervalMin: Duration = .milliseconds(100)
+        /// After a lookup that failed or found nothing; doubles up to `retryMax`.
+        package var retryFirst: Duration = .milliseconds(100)
+        package var retryMax: Duration = .seconds(1)
+        package var timeout: Duration = .seconds(2)
+
+        package init() {}
+    }
+
+    /// What a name server's answer changed.
+    package enum Change: Hashable, Sendable {
+        case updated(TopicRoute)
+        /// A name server says that neither the topic nor a template for it exists.
+        case absent(topic: String)
+    }
+
+    private struct Entry {
+        var route: TopicRoute?
+        /// The topic does not exist yet; the route is the template's.
+        var isTemplate = false
+        var isAsking = false
+        var dueAt: Tick
+        var askedAt: Tick?
+        var failures = 0
+    }
+
+    private let nameServers: [String]
+    private let usesTemplate: Bool
+    private let timing: Timing
+    /// The name server that answered last.
+    private var current = 0
+    private var entries: [String: Entry] = [:]
+    private var asking: [CallToken: (topic: String, isTemplate: Bool, server: Int)] = [:]
+
+    /// - Parameter usesTemplate: whether a missing topic may be created by sending to it.
+    package init(nameServers: [String], usesTemplate: Bool, timing: Timing = Timing()) {
+        precondition(!nameServers.isEmpty, "routes come from at least one name server")
+        self.nameServers = nameServers
+        self.usesTemplate = usesTemplate
+        self.timing = timing
+    }
+
+    /// Makes sure that the topic is looked up from now on.
+    package mutating func use(_ topic: String, at now: Tick) {
+        guard self.entries[topic] == nil else { return }
+        self.entries[topic] = Entry(dueAt: now)
+    }
+
+    package func route(of topic: String) -> TopicRoute? { self.entries[topic]?.route }
+
+    package var routes: [TopicRoute] {
+        self.entries.values.compactMap(\.route).sorted { $0.topic < $1.topic }
+    }
+
+    /// Something went wrong that a newer route could explain.
+    package mutating func suspect(_ topic: String, at now: Tick) {
+        guard var entry = self.entries[topic] else { return }
+        let earliest = entry.askedAt.map { $0 + self.timing.intervalMin } ?? now
+        entry.dueAt = min(entry.dueAt, max(now, earliest))
+        self.entries[topic] = entry
+    }
+
+    package mutating func suspectAll(at now: Tick) {
+        for topic in self.entries.keys { self.suspect(topic, at: now) }
+    }
+
+    package var nextWakeAt: Tick? {
+        self.entries.values.lazy.filter { !$0.isAsking }.map(\.dueAt).min()
+    }
+}
+
+extension RouteBook {
+    /// The lookups that are due.
+    mutating func advance(to now: Tick, _ tokens: inout TokenCounter) -> [ClientCall] {
+        let due = self.entries.filter { !$0.value.isAsking && $0.value.dueAt <= now }.keys.sorted()
+        return due.map { topic in
+            self.entries[topic]?.isAsking = true
+            self.entries[topic]?.askedAt = now
+            return self.lookup(topic, isTemplate: false, &tokens)
+        }
+    }
+
+    private mutating func lookup(
+        _ topic: String, isTemplate: Bool, _ tokens: inout TokenCounter
+    ) -> ClientCall {
+        let token = tokens.next()
+        self.asking[token] = (topic, isTemplate, self.current)
+        let asked = isTemplate ? SystemTopic.autoCreate : topic
+        return ClientCall(
+            token: token, address: self.nameServers[self.current],
+            command: RouteRequest.command(topic: asked), timeout: self.timing.timeout)
+    }
+
+    func isWaiting(for token: CallToken) -> Bool { self.asking[token] != nil }
+
+    /// A lookup ended. May need another one, for the template.
+    mutating func ended(
+        _ token: CallToken, _ result: CallResult, at now: Tick, _ tokens: inout TokenCounter
+    ) -> (change: Change?, next: ClientCall?) {
+        guard let asked = self.asking.removeValue(forKey: token) else { return (nil, nil) }
+        switch RouteRequest.answer(result) {
+        case .found(let data):
+            let route = TopicRoute(
+                topic: asked.topic, data: data,
+                templateQueuesMax: asked.isTemplate ? SendRequest.templateQueues : nil)
+            return (self.found(route, isTemplate: asked.isTemplate, at: now), nil)
+        case .absent where self.usesTemplate && !asked.isTemplate && self.mayCreate(asked.topic):
+            return (nil, self.lookup(asked.topic, isTemplate: true, &tokens))
+        case .absent:
+            self.failed(asked.topic, server: asked.server, at: now)
+            let hasRoute = self.entries[asked.topic]?.route != nil
+            return (hasRoute ? nil : .absent(topic: asked.topic), nil)
+        case .unreachable:
+            self.failed(asked.topic, server: asked.server, at: now)
+            return (nil, nil)
+        }
+    }
+
+    /// A topic that had a route of its own is not created again because one name server has
+    /// forgotten it.
+    private func mayCreate(_ topic: String) -> Bool {
+        guard let entry = self.entries[topic] else { return false }
+        return entry.route == nil || entry.isTemplate
+    }
+
+    private mutating func found(
+        _ route: TopicRoute, isTemplate: Bool, at now: Tick
+    ) -> Change? {
+        guard var entry = self.entries[route.topic] else { return nil }
+        let isChanged = entry.route != route
+        entry.route = route
+        entry.isTemplate = isTemplate
+        entry.isAsking = false
+        entry.failures = 0
+        let isProvisional = isTemplate || route.writeQueues.isEmpty || route.readQueues.isEmpty
+        entry.dueAt = now + (isProvisional ? self.timing.retryMax : self.timing.interval)
+        self.entries[route.topic] = entry
+        return isChanged ? .updated(route) : nil
+    }
+
+    private mutating func failed(_ topic: String, server: Int, at now: Tick) {
+        if server == self.current { self.current = (server + 1) % self.nameServers.count }
+        guard var entry = self.entries[topic] else { return }
+        entry.isAsking = false
+        entry.failures += 1
+        var pause = self.timing.retryFirst
+        for _ in 1..<entry.failures where pause < self.timing.retryMax { pause *= 2 }
+        entry.dueAt = now + min(pause, self.timing.retryMax)
+        self.entries[topic] = entry
+    }
+}

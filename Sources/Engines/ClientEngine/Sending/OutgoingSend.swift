@@ -1,0 +1,97 @@
+package import ClientCore
+package import MessageFormat
+
+/// One message on its way out.
+package struct OutgoingMessage: Hashable, Sendable {
+    package var body: [UInt8]
+    package var properties: MessageProperties
+    package var flag: Int32
+    /// The value of its `UNIQ_KEY`: the id by which its user knows it.
+    package var uniqueKey: String
+
+    package init(
+        body: [UInt8], properties: MessageProperties, uniqueKey: String, flag: Int32 = 0
+    ) {
+        self.body = body
+        self.properties = properties
+        self.uniqueKey = uniqueKey
+        self.flag = flag
+        self.properties[PropertyName.uniqueKey] = uniqueKey
+    }
+}
+
+/// What one call of the user sends: a message, or a batch that lands on one queue as a whole.
+package struct OutgoingSend: Hashable, Sendable {
+    /// Where it is to go.
+    package enum Placement: Hashable, Sendable {
+        case anyQueue
+        case queue(MessageQueue)
+        /// The queue that belongs to a sharding key.
+        case key(String)
+    }
+
+    package var topic: String
+    package var messages: [OutgoingMessage]
+    package var isBatch: Bool
+    package var placement: Placement
+    package var isOneWay: Bool
+
+    package init(
+        topic: String, messages: [OutgoingMessage], isBatch: Bool = false,
+        placement: Placement = .anyQueue, isOneWay: Bool = false
+    ) {
+        self.topic = topic
+        self.messages = messages
+        self.isBatch = isBatch
+        self.placement = placement
+        self.isOneWay = isOneWay
+    }
+}
+
+/// Names one `OutgoingSend` until its result.
+package struct SendID: Hashable, Comparable, Sendable {
+    package var value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+
+    package static func < (left: Self, right: Self) -> Bool { left.value < right.value }
+}
+
+/// One attempt: put these messages into a request and send it to this address.
+package struct Transmission: Sendable {
+    package var id: SendID
+    /// From 1.
+    package var attempt: Int
+    package var send: OutgoingSend
+    package var queue: MessageQueue
+    package var address: String
+    package var timeout: Duration
+}
+
+/// What the user hears.
+package enum SendResult: Hashable, Sendable {
+    case acknowledged(SendAcknowledgement, queue: MessageQueue, attempts: Int)
+    /// Nobody knows more: that is what one-way means.
+    case sentOneWay(queue: MessageQueue)
+    case failed(SendFailure)
+}
+
+package struct SendFailure: Hashable, Sendable {
+    package enum Cause: Hashable, Sendable {
+        /// The last attempt, with its outcome.
+        case attempt(AttemptFailure)
+        /// Neither the topic nor a template for it exists.
+        case topicNotFound
+        /// No name server said where the topic is, or the queue's broker has no master.
+        case noRoute
+        case closed
+    }
+
+    package var cause: Cause
+    package var topic: String
+    /// Where the last attempt went.
+    package var address: String?
+    package var attempts: Int
+    package var isDeadlineOver: Bool
+    package var mayHaveBeenStored: Bool
+}

@@ -1,0 +1,203 @@
+import ClientCore
+import HeapModule
+import MessageFormat
+import RemotingProtocol
+
+/// A send from the user's call to its result.
+struct PendingSend: Sendable {
+    enum Phase: Sendable {
+        /// Its topic has no route yet.
+        case unrouted
+        /// Waits before the next attempt.
+        case pausing
+        case inFlight(queue: MessageQueue, address: String, startedAt: Tick)
+    }
+
+    let send: OutgoingSend
+    let startedAt: Tick
+    let deadline: Tick
+    var phase = Phase.unrouted
+    var attempts = 0
+    var lastQueue: MessageQueue?
+    var lastAddress: String?
+    var lastFailure: AttemptFailure?
+    /// Whether an earlier attempt's message may turn up.
+    var mayHaveBeenStored = false
+
+    func failure(_ cause: SendFailure.Cause, at now: Tick) -> SendFailure {
+        SendFailure(
+            cause: cause, topic: self.send.topic, address: self.lastAddress,
+            attempts: self.attempts, isDeadlineOver: now >= self.deadline,
+            mayHaveBeenStored: self.mayHaveBeenStored)
+    }
+}
+
+/// A time at which a send has to be looked at.
+struct SendAlarm: Comparable, Sendable {
+    let at: Tick
+    let id: SendID
+
+    static func < (left: Self, right: Self) -> Bool { (left.at, left.id) < (right.at, right.id) }
+}
+
+// Choosing a queue and sending.
+extension ProducerEngine {
+    /// Sends a message that waits for nothing but a queue.
+    mutating func place(_ id: SendID, at now: Tick) {
+        guard var pending = self.sends[id] else { return }
+        guard
+            let timeout = self.configuration.policy.timeout(deadline: pending.deadline, at: now)
+        else { return self.fail(id, .deadline, at: now) }
+        guard let (queue, address) = self.destination(of: pending, at: now) else {
+            return self.wait(id, for: pending.send.topic, at: now)
+        }
+        pending.attempts += 1
+        pending.lastQueue = queue
+        pending.lastAddress = address
+        pending.phase = .inFlight(queue: queue, address: address, startedAt: now)
+        self.sends[id] = pending
+        self.effects.append(
+            .transmit(
+                Transmission(
+                    id: id, attempt: pending.attempts, send: pending.send, queue: queue,
+                    address: address, timeout: timeout)))
+    }
+
+    private mutating func destination(
+        of pending: PendingSend, at now: Tick
+    ) -> (MessageQueue, String)? {
+        guard let route = self.routes.route(of: pending.send.topic) else { return nil }
+        let queue: MessageQueue?
+        switch pending.send.placement {
+        case .queue(let chosen): queue = chosen
+        case .key(let key): queue = QueueRotation.queue(forKey: key, among: route.writeQueues)
+        case .anyQueue:
+            let backoff = self.backoff
+            let hasFailed = pending.lastFailure?.isBrokerTrouble == true
+            queue = self.rotation.next(
+                among: route.writeQueues,
+                avoiding: hasFailed ? pending.lastQueue?.brokerName : nil
+            ) { backoff.isAvailable($0, at: now) }
+        }
+        guard let queue, let address = route.masterAddress(of: queue.brokerName) else {
+            return nil
+        }
+        return (queue, address)
+    }
+
+    /// Without a usable route there is nothing to try: the next answer of a name server, or the
+    /// deadline, moves it on.
+    private mutating func wait(_ id: SendID, for topic: String, at now: Tick) {
+        guard let deadline = self.sends[id]?.deadline else { return }
+        self.sends[id]?.phase = .unrouted
+        self.unrouted[topic, default: []].append(id)
+        self.alarms.insert(SendAlarm(at: deadline, id: id))
+        self.routes.use(topic, at: now)
+        self.routes.suspect(topic, at: now)
+        for call in self.routes.advance(to: now, &self.tokens) {
+            self.effects.append(.call(call))
+        }
+    }
+}
+
+// What becomes of an attempt.
+extension ProducerEngine {
+    struct FailedAttempt: Error {
+        var outcome: AttemptOutcome
+    }
+
+    static func outcome(
+        of result: CallResult
+    ) -> Result<SendAcknowledgement, FailedAttempt> {
+        switch result {
+        case .failure(let failure):
+            return .failure(
+                FailedAttempt(
+                    outcome: AttemptOutcome(
+                        failure: failure.failure, requestWasSent: failure.requestWasSent)))
+        case .success(let command):
+            let remark = command.remark ?? command.responseCode.name
+            let outcome = AttemptOutcome(responseCode: command.code, remark: remark)
+            guard outcome == .acknowledged else {
+                return .failure(FailedAttempt(outcome: outcome))
+            }
+            do {
+                return .success(try SendAcknowledgement(command))
+            } catch {
+                // It says that it stored the message, but not where.
+                let failure = AttemptFailure(
+                    .answered(code: command.code), reason: "\(error)")
+                return .failure(FailedAttempt(outcome: .unknown(failure)))
+            }
+        }
+    }
+
+    mutating func failed(_ id: SendID, _ outcome: AttemptOutcome, at now: Tick) {
+        guard let pending = self.sends[id], let failure = outcome.failure,
+            case .inFlight(let queue, _, let startedAt) = pending.phase
+        else { return }
+        if failure.isBrokerTrouble {
+            self.backoff.failed(queue.brokerName, startedAt: startedAt, at: now)
+        }
+        if failure.suggestsStaleRoute { self.routes.suspect(pending.send.topic, at: now) }
+        self.sends[id]?.lastFailure = failure
+        if outcome.mayHaveBeenStored { self.sends[id]?.mayHaveBeenStored = true }
+        let verdict = self.configuration.policy.verdict(
+            on: outcome, attempt: pending.attempts, deadline: pending.deadline,
+            hasAlternative: self.hasAlternative(to: queue, for: pending.send, at: now), at: now)
+        switch verdict {
+        case .retry(let at) where at <= now: self.place(id, at: now)
+        case .retry(let at):
+            self.sends[id]?.phase = .pausing
+            self.alarms.insert(SendAlarm(at: at, id: id))
+        case .giveUp, .done: self.fail(id, .attempt(failure), at: now)
+        }
+    }
+
+    private func hasAlternative(
+        to queue: MessageQueue, for send: OutgoingSend, at now: Tick
+    ) -> Bool {
+        guard send.placement == .anyQueue, let route = self.routes.route(of: send.topic) else {
+            return false
+        }
+        return route.writeQueues.contains {
+            $0.brokerName != queue.brokerName && self.backoff.isAvailable($0.brokerName, at: now)
+        }
+    }
+
+    /// A send's time has come: the end of its pause, or its deadline.
+    mutating func rang(_ id: SendID, at now: Tick) {
+        guard let pending = self.sends[id] else { return }
+        switch pending.phase {
+        case .inFlight: break  // its call has a timeout of its own
+        case .pausing: self.place(id, at: now)
+        case .unrouted where now >= pending.deadline:
+            let place = self.unrouted[pending.send.topic]?.firstIndex(of: id)
+            if let place { self.unrouted[pending.send.topic]?.remove(at: place) }
+            self.fail(id, .deadline, at: now)
+        case .unrouted: break
+        }
+    }
+
+    mutating func finish(_ id: SendID, _ result: SendResult) {
+        self.sends[id] = nil
+        self.effects.append(.finished(id, result))
+    }
+
+    enum FailCause { case attempt(AttemptFailure), deadline, topicNotFound, closed }
+
+    mutating func fail(_ id: SendID, _ cause: FailCause, at now: Tick) {
+        guard var pending = self.sends[id] else { return }
+        if case .inFlight = pending.phase, case .closed = cause {
+            pending.mayHaveBeenStored = true
+        }
+        let said: SendFailure.Cause =
+            switch cause {
+            case .attempt(let failure): .attempt(failure)
+            case .deadline: pending.lastFailure.map { .attempt($0) } ?? .noRoute
+            case .topicNotFound: .topicNotFound
+            case .closed: .closed
+            }
+        self.finish(id, .failed(pending.failure(said, at: now)))
+    }
+}
