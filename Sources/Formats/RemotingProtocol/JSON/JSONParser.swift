@@ -131,10 +131,19 @@ private struct JSONParser {
         case "true": return .bool(true)
         case "false": return .bool(false)
         default:
-            guard let first = text.utf8.first, first == UInt8(ascii: "-") || first &- 0x30 <= 9,
-                let number = Double(text), number.isFinite
+            guard let first = word.first, first == UInt8(ascii: "-") || first &- 0x30 <= 9,
+                word.allSatisfy(Self.isNumeric), let number = Double(text), number.isFinite
             else { throw self.malformed("an unknown literal") }
             return .double(number)
+        }
+    }
+
+    private static func isNumeric(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"),
+            UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        default: false
         }
     }
 
