@@ -1,4 +1,4 @@
-private import Collections
+private import DequeModule
 package import MessageFormat
 
 /// A queue's dense number in its broker: arrays instead of dictionaries on the hot path.

@@ -1,4 +1,4 @@
-private import Collections
+private import DequeModule
 package import MessageFormat
 
 /// How far the log has come: handed to the writer, written, durable, confirmed.

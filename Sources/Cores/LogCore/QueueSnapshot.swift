@@ -14,8 +14,11 @@ package enum QueueSnapshot {
     }
 
     package static func records(of table: QueueTable) -> [StateRecord] {
-        let queues = table.all
-        return stride(from: 0, to: queues.count, by: Self.queuesPerRecord).map { start in
+        Self.records(of: table.all)
+    }
+
+    static func records(of queues: [ConsumeQueue]) -> [StateRecord] {
+        stride(from: 0, to: queues.count, by: Self.queuesPerRecord).map { start in
             let chunk = queues[start..<min(start + Self.queuesPerRecord, queues.count)]
             var payload: [UInt8] = []
             payload.append(bigEndian: UInt32(chunk.count))

@@ -44,3 +44,15 @@ package struct QueueTable: Sendable {
             .sorted { ($0.key, $0.run.first) < ($1.key, $1.run.first) }
     }
 }
+
+extension QueueTable {
+    /// The topic was deleted: nobody reads its messages any more. Returns what the log must say.
+    package mutating func clear(topic: String) -> [StateRecord] {
+        var cleared: [ConsumeQueue] = []
+        for index in self.queues.indices where self.queues[index].key.topic == topic {
+            self.queues[index].clear()
+            cleared.append(self.queues[index])
+        }
+        return QueueSnapshot.records(of: cleared)
+    }
+}

@@ -1,4 +1,4 @@
-private import Collections
+private import DequeModule
 package import MessageFormat
 
 /// The segments that exist, oldest first, and what becomes of them.

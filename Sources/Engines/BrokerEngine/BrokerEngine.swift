@@ -1,1 +1,132 @@
-// Stub.
+import DequeModule
+package import DeliveryCore
+package import LogCore
+package import MessageFormat
+package import RemotingProtocol
+
+/// A broker without its disk and sockets: requests, completions and time in, effects out.
+///
+/// One turn of the engine is: any number of inputs, then `endOfTurn`, then the shell performs
+/// `takeEffects()`. Whatever is sent within a turn, and while an earlier batch is being flushed,
+/// shares one batch, one write and one flush.
+///
+/// Files by concern: `Sending`, `Writing` (batches, confirm offset, answers), `Pulling`,
+/// `Membership`, `Offsets`, `Queries`, `TopicRequests`, `GroupRequests`, `StatusRequests`,
+/// `Replay`, `Maintenance`.
+package struct BrokerEngine: Sendable {
+    package let settings: BrokerSettings
+    package internal(set) var delivery: DeliveryState
+    package internal(set) var log: CommitLog
+    package internal(set) var progress: FlushProgress
+    package internal(set) var queues = QueueTable()
+    var keys = KeyIndex()
+    package internal(set) var segments = SegmentMap()
+    package internal(set) var consumers: ConsumerGroups
+    package internal(set) var producers: ProducerGroups
+    var locks: OrderLocks
+    var holds: PullHold<PullJob>
+    var answers = PendingAnswers()
+    var reads = PendingReads()
+    var counters = BrokerCounters()
+
+    /// What a turn starts from; set by every input.
+    package internal(set) var now: Now
+    /// Why the broker takes no messages at the moment, or nil.
+    package var refusal: Refusal?
+    /// Share of the disk in use, as the shell last saw it.
+    package var diskUsedRatio = 0.0
+    var effects: [Effect] = []
+    var scratch: [UInt8] = []
+    var offsetsGatheredAt: Tick
+
+    package mutating func takeEffects() -> [Effect] {
+        defer { self.effects.removeAll(keepingCapacity: true) }
+        return self.effects
+    }
+
+    /// A request has arrived.
+    package mutating func receive(
+        _ command: ReceivedCommand, from connection: ConnectionID, remote: HostAddress, at now: Now
+    ) {
+        self.now = now
+        guard !command.isResponse else { return }
+        let caller = Caller(command, from: connection, remote: remote)
+        do {
+            try self.handle(command, from: caller)
+        } catch let refusal as Refusal {
+            self.refuse(caller, refusal)
+        } catch {
+            self.refuse(caller, Refusal(.systemError, "\(error)"))
+        }
+    }
+
+    /// A connection has closed: whoever was behind it is gone at once.
+    package mutating func closed(_ connection: ConnectionID, at now: Now) {
+        self.now = now
+        let key = ConnectionKey(connection.value)
+        self.holds.closed(key)
+        self.tell(self.consumers.closed(key))
+        self.producers.closed(key)
+        self.locks.closed(key)
+    }
+
+    /// All inputs of this turn are in: plan what they need.
+    package mutating func endOfTurn() {
+        self.gatherOffsets()
+        self.submitGathered()
+    }
+
+    private mutating func handle(_ command: ReceivedCommand, from caller: Caller) throws {
+        switch RequestCode(rawValue: command.code) {
+        case .sendMessage, .sendMessageV2, .sendBatchMessage:
+            try self.send(command, from: caller)
+        case .pullMessage, .litePullMessage: try self.pull(command, from: caller)
+        case .heartBeat: try self.heartbeat(command, from: caller)
+        case .updateConsumerOffset: try self.updateConsumerOffset(command, from: caller)
+        case .queryConsumerOffset: try self.queryConsumerOffset(command, from: caller)
+        case .getMaxOffset: try self.maxOffset(command, from: caller)
+        case .getMinOffset: try self.minOffset(command, from: caller)
+        case .searchOffsetByTimestamp: try self.searchOffset(command, from: caller)
+        case .getEarliestMessageStoreTime: try self.earliestStoreTime(command, from: caller)
+        case .getConsumerListByGroup: try self.consumerList(command, from: caller)
+        case .unregisterClient: try self.unregisterClient(command, from: caller)
+        case .checkClientConfig: try self.checkClientConfig(command, from: caller)
+        case .lockBatchMQ: try self.lockQueues(command, from: caller)
+        case .unlockBatchMQ: try self.unlockQueues(command, from: caller)
+        case .viewMessageByID: try self.viewMessage(command, from: caller)
+        case .queryMessage: try self.queryMessage(command, from: caller)
+        default: try self.administer(command, from: caller)
+        }
+    }
+}
+
+extension BrokerEngine {
+    mutating func answer(_ caller: Caller, _ command: RemotingCommand) {
+        guard !caller.isOneWay else { return }
+        self.effects.append(.answer(caller, command))
+    }
+
+    mutating func succeed(
+        _ caller: Caller, _ fields: KeyValuePairs<String, String> = [:], body: [UInt8] = []
+    ) {
+        self.answer(
+            caller, .response(.success, to: caller.opaque, fields: fields, body: body))
+    }
+
+    mutating func refuse(_ caller: Caller, _ refusal: Refusal) {
+        self.counters.refused(refusal.code)
+        self.answer(
+            caller, .response(refusal.code, to: caller.opaque, remark: refusal.remark))
+    }
+
+    /// Carries what the group table decided to the members.
+    mutating func tell(_ decided: [ConsumerGroups.Effect]) {
+        for case .notifyMembers(let group, let connections) in decided {
+            let command = RemotingCommand.request(
+                .notifyConsumerIDsChanged, fields: ["consumerGroup": group], oneWay: true)
+            for connection in connections {
+                self.effects.append(.notify(ConnectionID(value: connection.value), command))
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package import DeliveryCore
+package import LogCore
+package import MessageFormat
+
+/// What the operator decided about a broker, as far as its engine needs to know.
+package struct BrokerSettings: Sendable {
+    package var delivery = DeliverySettings()
+    package var brokerID: Int64 = 0
+    /// Address under which clients reach this broker; messages carry it as their store host.
+    package var storeHost = HostAddress.unknown
+    package var flushMode = FlushProgress.Mode.sync
+    package var log = CommitLog.Options()
+    package var retention = Retention()
+
+    /// Body of one message (RocketMQ's `maxMessageSize`).
+    package var bodyBytesMax = 4 << 20
+    /// Bytes that may wait between a producer's request and its acknowledgement. Above it sends
+    /// are refused with `SYSTEM_BUSY`.
+    package var unconfirmedBytesMax = 64 << 20
+    /// A send that waited this long for the disk is answered `FLUSH_DISK_TIMEOUT`.
+    package var flushTimeout: Duration = .seconds(5)
+    /// Consumer offsets are gathered this long before they go into the log.
+    package var offsetGatherTime: Duration = .milliseconds(50)
+    /// Bytes of one pull answer, unless the first message alone is longer.
+    package var pullBytesMax = 1 << 20
+    package var pullBytesLimit = 8 << 20
+    package var pullMessagesMax = 4_096
+    /// Entries that one pull looks at before it answers with what it found.
+    package var pullScanMax = 16_384
+
+    package init() {}
+
+    package var clusterName: String { self.delivery.cluster }
+    package var brokerName: String { self.delivery.brokerName }
+}

@@ -1,0 +1,41 @@
+package import LogCore
+package import MessageFormat
+package import RemotingProtocol
+
+/// What the broker's shell has to do, in this order.
+package enum Effect: Sendable {
+    case answer(Caller, RemotingCommand)
+    case answerSend(Caller, SendResponse)
+    /// Read these messages, check them, and send them behind the head.
+    case deliver(Caller, PullResponse, [IndexEntry])
+    /// A request of the broker's own, one-way.
+    case notify(ConnectionID, RemotingCommand)
+
+    /// Write and, with `sync`, flush; then call `written`.
+    case write([PlannedBatch], sync: Bool)
+    /// Read entries of a sealed segment; then call `entriesRead`.
+    case readEntries(Ticket, segment: PhysicalOffset, ordinals: Range<Int>)
+    /// Find the first entry stored at or after a time; then call `entryFound`.
+    case searchEntries(
+        Ticket, segment: PhysicalOffset, ordinals: Range<Int>, storedAtOrAfter: Timestamp)
+    /// Find entries by key hash in the sealed segments' index files; then call `entriesRead`.
+    case findByKey(Ticket, segments: [PhysicalOffset], hash: UInt64, limit: Int)
+    /// Read whole messages; then call `messagesRead`.
+    case readMessages(Ticket, [IndexEntry])
+    /// Find the entry-less message at a position; then call `messagesRead`.
+    case readMessage(Ticket, at: PhysicalOffset)
+
+    /// Make the segment's index file; then call `sealed`.
+    case seal(SegmentContents)
+    case deleteSegment(PhysicalOffset)
+
+    /// Tell the name servers: these topics (all of them when nil) changed.
+    case register(topics: [TopicConfig]?)
+    /// Create the topic on the cluster's other masters, too.
+    case spread(TopicConfig)
+}
+
+/// Names a read that is under way.
+package struct Ticket: Hashable, Sendable {
+    package var value: UInt64
+}

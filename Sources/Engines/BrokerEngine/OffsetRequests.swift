@@ -1,0 +1,192 @@
+import DeliveryCore
+import LogCore
+import MessageFormat
+import RemotingProtocol
+
+/// A search for the first message stored at or after a time, run by run.
+struct SearchJob: Sendable {
+    var caller: Caller
+    var queue: QueueNumber
+    var timestamp: Timestamp
+    /// `UPPER`: the last message stored at or before the time.
+    var isUpper: Bool
+    var run: SealedRun?
+}
+
+// What a consumer asks about offsets: its own, and a queue's.
+extension BrokerEngine {
+    /// A consumer's progress, as it came in: remembered at once, in the log a little later.
+    mutating func commit(group: String, topic: String, queueID: Int32, offset: Int64) {
+        self.delivery.offsets.commit(
+            group: group, topic: topic, queueID: queueID, offset: QueueOffset(offset))
+    }
+
+    mutating func updateConsumerOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        let group = try command.requiredString("consumerGroup")
+        let topic = try command.requiredString("topic")
+        let queueID = try command.requiredInt32("queueId")
+        let offset = try command.requiredInt64("commitOffset")
+        guard let config = self.delivery.topics.config(topic) else {
+            throw Refusal(.topicNotExist, "the topic \(topic) does not exist on this broker")
+        }
+        guard queueID >= 0, queueID < max(config.readQueues, config.writeQueues), offset >= 0 else {
+            throw Refusal(
+                .invalidParameter, "queueId \(queueID) or commitOffset \(offset) is out of range")
+        }
+        _ = try self.findOrMakeGroup(group)
+        self.commit(group: group, topic: topic, queueID: queueID, offset: offset)
+        guard !caller.isOneWay else { return }
+        // Who waits for the answer may rely on it: the offset goes into this turn's batch.
+        let done = RemotingCommand.response(.success, to: caller.opaque)
+        if let end = self.appendDirtyOffsets() {
+            self.answers.append(
+                PendingAnswer(
+                    end: end, since: self.now.tick, caller: caller, answer: .command(done)))
+        } else {
+            self.answer(caller, done)
+        }
+    }
+
+    /// Puts the offsets that changed into the log. Returns the end to wait for.
+    mutating func appendDirtyOffsets() -> PhysicalOffset? {
+        self.offsetsGatheredAt = self.now.tick
+        var end: PhysicalOffset?
+        for record in DeliveryState.records(of: self.delivery.offsets.takeDirty().sorted()) {
+            end = self.append(record)
+        }
+        return end
+    }
+
+    /// One record for the commits of a short while, not one each.
+    mutating func gatherOffsets() {
+        guard self.delivery.offsets.hasDirty,
+            self.now.tick - self.offsetsGatheredAt >= self.settings.offsetGatherTime
+        else { return }
+        _ = self.appendDirtyOffsets()
+    }
+
+    mutating func queryConsumerOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        let group = try command.requiredString("consumerGroup")
+        let topic = try command.requiredString("topic")
+        let queueID = try command.requiredInt32("queueId")
+        let setZero = try command.bool("setZeroIfNotFound") ?? true
+        if let offset = self.delivery.offsets.offset(group: group, topic: topic, queueID: queueID) {
+            return self.succeed(caller, ["offset": String(offset.value)])
+        }
+        // A new group on a queue that still has its beginning reads from the start.
+        let queue = self.queues.queue(QueueKey(topic: topic, queueID: queueID))
+        guard setZero, (queue?.minOffset ?? .zero) == .zero else {
+            throw Refusal(
+                .queryNotFound, "Not found, maybe this group consumer boot first")
+        }
+        self.succeed(caller, ["offset": "0"])
+    }
+
+    mutating func maxOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        let queue = try self.existingQueue(command)
+        self.succeed(caller, ["offset": String(queue?.visibleEnd.value ?? 0)])
+    }
+
+    mutating func minOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        let queue = try self.existingQueue(command)
+        self.succeed(caller, ["offset": String(queue?.minOffset.value ?? 0)])
+    }
+
+    private func existingQueue(_ command: ReceivedCommand) throws -> ConsumeQueue? {
+        let topic = try command.requiredString("topic")
+        let queueID = try command.requiredInt32("queueId")
+        guard self.delivery.topics.config(topic) != nil else {
+            throw Refusal(.topicNotExist, "the topic \(topic) does not exist on this broker")
+        }
+        return self.queues.queue(QueueKey(topic: topic, queueID: queueID))
+    }
+
+    mutating func earliestStoreTime(_ command: ReceivedCommand, from caller: Caller) throws {
+        guard let queue = try self.existingQueue(command) else {
+            return self.succeed(caller, ["timestamp": "-1"])
+        }
+        switch queue.place(of: queue.minOffset) {
+        case .memory(let entries): self.answerStoreTime(caller, entries.first)
+        case .none: self.answerStoreTime(caller, nil)
+        case .file(let run):
+            let first = run.ordinals(from: queue.minOffset).lowerBound
+            let ticket = self.reads.add(.storeTime(caller))
+            self.effects.append(
+                .readEntries(ticket, segment: run.segment, ordinals: first..<(first + 1)))
+        }
+    }
+
+    mutating func answerStoreTime(_ caller: Caller, _ entry: IndexEntry?) {
+        let time = entry?.storeTimestamp.milliseconds ?? -1
+        self.succeed(caller, ["timestamp": String(time)])
+    }
+}
+
+// Search by time: runs oldest first; the first run whose last message is young enough has it.
+extension BrokerEngine {
+    mutating func searchOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        let topic = try command.requiredString("topic")
+        let queueID = try command.requiredInt32("queueId")
+        let timestamp = try command.requiredInt64("timestamp")
+        let boundary = command.nonEmptyString("boundaryType")?.uppercased() ?? "LOWER"
+        guard let number = self.queues.number(of: QueueKey(topic: topic, queueID: queueID)) else {
+            return self.succeed(caller, ["offset": "0"])
+        }
+        // The last message at or before a time is the one in front of the first after it.
+        let isUpper = boundary == "UPPER"
+        let target = Timestamp(milliseconds: isUpper ? timestamp &+ 1 : timestamp)
+        self.search(
+            SearchJob(caller: caller, queue: number, timestamp: target, isUpper: isUpper))
+    }
+
+    private mutating func search(_ job: SearchJob) {
+        var job = job
+        let queue = self.queues[job.queue]
+        let runs = queue.sealedRuns
+        let rest = job.run.map { done in runs.drop { $0.first <= done.first } } ?? runs[...]
+        if let run = rest.first {
+            job.run = run
+            let ticket = self.reads.add(.searchOffset(job))
+            self.effects.append(
+                .searchEntries(
+                    ticket, segment: run.segment, ordinals: run.ordinals(from: run.first),
+                    storedAtOrAfter: job.timestamp))
+            return
+        }
+        for run in queue.memory {
+            if let index = run.firstIndex(storedAtOrAfter: job.timestamp) {
+                return self.answerSearch(job, run.first.advanced(by: index))
+            }
+        }
+        self.answerSearch(job, queue.visibleEnd)
+    }
+
+    mutating func resume(_ job: SearchJob, found ordinal: Int?) {
+        guard let run = job.run, let ordinal else { return self.search(job) }
+        self.answerSearch(job, run.first.advanced(by: ordinal - run.firstOrdinal))
+    }
+
+    private mutating func answerSearch(_ job: SearchJob, _ first: QueueOffset) {
+        let queue = self.queues[job.queue]
+        let offset = max(queue.minOffset, first)
+        let answer = job.isUpper ? max(0, offset.value - 1) : offset.value
+        self.succeed(job.caller, ["offset": String(answer)])
+    }
+}
+
+extension MemoryRun {
+    /// Index of the first entry stored at or after `time`; store times never go back.
+    func firstIndex(storedAtOrAfter time: Timestamp) -> Int? {
+        var low = 0
+        var high = self.entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if self.entries[middle].storeTimestamp < time {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low < self.entries.count ? low : nil
+    }
+}

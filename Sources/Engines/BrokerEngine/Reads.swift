@@ -1,0 +1,92 @@
+import LogCore
+package import MessageFormat
+import RemotingProtocol
+
+/// What goes on when a read that was asked of the shell comes back.
+enum ReadContinuation: Sendable {
+    case pull(PullJob)
+    case view(Caller)
+    case query(QueryJob)
+    case searchOffset(SearchJob)
+    case storeTime(Caller)
+}
+
+/// Reads under way, by ticket.
+struct PendingReads: Sendable {
+    private var waiting: [Ticket: ReadContinuation] = [:]
+    private var next: UInt64 = 0
+
+    mutating func add(_ continuation: ReadContinuation) -> Ticket {
+        self.next += 1
+        let ticket = Ticket(value: self.next)
+        self.waiting[ticket] = continuation
+        return ticket
+    }
+
+    mutating func take(_ ticket: Ticket) -> ReadContinuation? {
+        self.waiting.removeValue(forKey: ticket)
+    }
+}
+
+/// Why the shell could not read what it was asked for.
+package struct ReadFailure: Error, Hashable, Sendable {
+    package var reason: String
+
+    package init(reason: String) { self.reason = reason }
+}
+
+extension BrokerEngine {
+    /// Entries that were asked for by ordinal or by key.
+    package mutating func entriesRead(
+        _ ticket: Ticket, _ result: Result<[IndexEntry], ReadFailure>, at now: Now
+    ) {
+        self.now = now
+        guard let continuation = self.reads.take(ticket) else { return }
+        switch (continuation, result) {
+        case (.pull(let job), .success(let entries)): self.resume(job, with: entries)
+        case (.query(let job), .success(let entries)): self.resume(job, found: entries)
+        case (.storeTime(let caller), .success(let entries)):
+            self.answerStoreTime(caller, entries.first)
+        case (_, .success): break
+        case (let continuation, .failure(let failure)): self.fail(continuation, failure)
+        }
+    }
+
+    /// The search for a time in a sealed segment has ended; nil: all its entries are older.
+    package mutating func entryFound(
+        _ ticket: Ticket, _ result: Result<Int?, ReadFailure>, at now: Now
+    ) {
+        self.now = now
+        guard let continuation = self.reads.take(ticket) else { return }
+        switch (continuation, result) {
+        case (.searchOffset(let job), .success(let ordinal)): self.resume(job, found: ordinal)
+        case (_, .success): break
+        case (let continuation, .failure(let failure)): self.fail(continuation, failure)
+        }
+    }
+
+    /// Messages that were asked for whole, checked by the shell.
+    package mutating func messagesRead(
+        _ ticket: Ticket, _ result: Result<[UInt8], ReadFailure>, at now: Now
+    ) {
+        self.now = now
+        guard let continuation = self.reads.take(ticket) else { return }
+        switch (continuation, result) {
+        case (.view(let caller), .success(let bytes)): self.answerView(caller, bytes)
+        case (.query(let job), .success(let bytes)): self.answerQuery(job, bytes)
+        case (_, .success): break
+        case (let continuation, .failure(let failure)): self.fail(continuation, failure)
+        }
+    }
+
+    private mutating func fail(_ continuation: ReadContinuation, _ failure: ReadFailure) {
+        let caller: Caller =
+            switch continuation {
+            case .pull(let job): job.caller
+            case .view(let caller), .storeTime(let caller): caller
+            case .query(let job): job.caller
+            case .searchOffset(let job): job.caller
+            }
+        self.refuse(caller, Refusal(.systemError, failure.reason))
+    }
+}

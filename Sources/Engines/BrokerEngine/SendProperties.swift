@@ -1,0 +1,80 @@
+import LogCore
+import MessageFormat
+import RemotingProtocol
+
+/// What a message's properties say that the broker acts on.
+struct SendFacts {
+    var uniqueKey: String?
+    var hasRegion = false
+    var hasTraceOn = false
+    var hasCluster = false
+    var needsFeature: String?
+
+    init() {}
+
+    init(_ properties: UnsafeRawBufferPointer) {
+        PropertyScan.forEach(in: properties) { name, value in
+            switch name.count {
+            case 5 where PropertyScan.equal(name, "DELAY"):
+                if !value.elementsEqual("0".utf8) { self.needsFeature = "DELAY" }
+            case 7 where PropertyScan.equal(name, "CLUSTER"): self.hasCluster = true
+            case 8 where PropertyScan.equal(name, "UNIQ_KEY"):
+                self.uniqueKey = String(decoding: value, as: UTF8.self)
+            case 8 where PropertyScan.equal(name, "TRACE_ON"): self.hasTraceOn = true
+            case 8 where PropertyScan.equal(name, "TRAN_MSG"):
+                if value.elementsEqual("true".utf8) { self.needsFeature = "TRAN_MSG" }
+            case 10 where PropertyScan.equal(name, "MSG_REGION"): self.hasRegion = true
+            case 14 where PropertyScan.equal(name, "TIMER_DELAY_MS"):
+                self.needsFeature = "TIMER_DELAY_MS"
+            case 15 where PropertyScan.equal(name, "TIMER_DELAY_SEC"):
+                self.needsFeature = "TIMER_DELAY_SEC"
+            case 16 where PropertyScan.equal(name, "TIMER_DELIVER_MS"):
+                self.needsFeature = "TIMER_DELIVER_MS"
+            default: break
+            }
+        }
+    }
+}
+
+extension BrokerEngine {
+    /// Leaves the properties to be stored in `scratch`: the producer's own, and what a broker adds.
+    mutating func prepareProperties(
+        _ properties: UnsafeRawBufferPointer
+    ) throws -> SendFacts {
+        var facts = SendFacts(properties)
+        if let feature = facts.needsFeature {
+            throw Refusal(
+                .messageIllegal, "the property \(feature) asks for what this broker cannot do yet")
+        }
+        self.scratch.removeAll(keepingCapacity: true)
+        self.scratch.append(contentsOf: properties)
+        if let last = self.scratch.last, last != 2 { self.scratch.append(2) }
+        if facts.uniqueKey == nil {
+            let key = self.makeUniqueKey()
+            self.addProperty(PropertyName.uniqueKey, key)
+            facts.uniqueKey = key
+        }
+        if !facts.hasRegion { self.addProperty(PropertyName.region, "DefaultRegion") }
+        if !facts.hasTraceOn { self.addProperty(PropertyName.traceOn, "true") }
+        if !facts.hasCluster { self.addProperty(PropertyName.cluster, self.settings.clusterName) }
+        return facts
+    }
+
+    private mutating func addProperty(_ name: String, _ value: String) {
+        self.scratch.append(contentsOf: name.utf8)
+        self.scratch.append(1)
+        self.scratch.append(contentsOf: value.utf8)
+        self.scratch.append(2)
+    }
+
+    /// A unique id for a message whose producer gave none: this broker, the time, a counter.
+    private mutating func makeUniqueKey() -> String {
+        self.counters.uniqueKeys &+= 1
+        var bytes = self.settings.storeHost.presentableToOldClients.ip
+        bytes.append(bigEndian: UInt16(truncatingIfNeeded: self.settings.storeHost.port))
+        bytes.append(bigEndian: UInt64(bitPattern: self.now.wall.milliseconds) << 16)
+        bytes.removeLast(2)
+        bytes.append(bigEndian: self.counters.uniqueKeys)
+        return Hexadecimal.encode(bytes)
+    }
+}

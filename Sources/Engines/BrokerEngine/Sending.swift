@@ -1,0 +1,222 @@
+import DeliveryCore
+import LogCore
+import MessageFormat
+import RemotingProtocol
+
+// SEND: checks, then offsets, then a place in the batch. The answer waits for the confirm offset.
+extension BrokerEngine {
+    mutating func send(_ command: ReceivedCommand, from caller: Caller) throws {
+        let request = try SendRequest(command)
+        try self.admit()
+        let config = try self.topicForSend(request)
+        let queueID = try self.writeQueue(request, of: config)
+        try command.withBodyBytes { body in
+            if request.isBatch {
+                try self.sendBatch(request, body, to: config, queueID, from: caller)
+            } else {
+                try self.sendOne(request, body, to: config, queueID, from: caller)
+            }
+        }
+    }
+
+    /// Refuses at once what could only wait too long.
+    private func admit() throws {
+        if let refusal = self.refusal { throw refusal }
+        let waiting = self.log.end.distance(from: self.progress.confirmed)
+        guard waiting <= self.settings.unconfirmedBytesMax else {
+            throw Refusal(
+                .systemBusy,
+                "[OVERLOAD] \(waiting) bytes wait for the disk, at most "
+                    + "\(self.settings.unconfirmedBytesMax) may; try again or use another broker")
+        }
+    }
+
+    private mutating func topicForSend(_ request: SendRequest) throws -> TopicConfig {
+        let topic = request.topic
+        if let config = self.delivery.topics.config(topic) {
+            guard config.permission.contains(.write) else {
+                throw Refusal(
+                    .noPermission,
+                    "the topic \(topic) on broker \(self.settings.brokerName) is not writable")
+            }
+            guard !SystemTopic.forbiddenToSend.contains(topic) else {
+                throw Refusal(.noPermission, "Sending message to topic[\(topic)] is forbidden.")
+            }
+            return config
+        }
+        if let problem = ResourceName.problem(withTopic: topic) {
+            throw Refusal(.invalidParameter, problem)
+        }
+        return try self.autoCreateTopic(request)
+    }
+
+    private mutating func autoCreateTopic(_ request: SendRequest) throws -> TopicConfig {
+        let decision = self.delivery.topics.decideAutoCreate(
+            topic: request.topic, defaultTopic: request.defaultTopic,
+            clientQueues: request.defaultTopicQueueNums)
+        switch decision {
+        case .exists(let config): return config
+        case .refused(let refusal): throw Refusal(.topicNotExist, refusal.description)
+        case .create(let config):
+            try self.putTopic(config)
+            self.effects.append(.spread(config))
+            return config
+        }
+    }
+
+    private mutating func writeQueue(
+        _ request: SendRequest, of config: TopicConfig
+    ) throws -> Int32 {
+        let limit = max(config.readQueues, config.writeQueues)
+        guard request.queueID < limit else {
+            throw Refusal(
+                .invalidParameter,
+                "request queueId[\(request.queueID)] is illegal, topic \(config.name) has "
+                    + "\(config.writeQueues) write queues and \(config.readQueues) read queues")
+        }
+        guard request.queueID < 0 else { return request.queueID }
+        // The broker chooses: in turn, which spreads as well as chance does.
+        self.counters.nextQueue &+= 1
+        return Int32(self.counters.nextQueue % UInt64(max(1, config.writeQueues)))
+    }
+
+    private mutating func sendOne(
+        _ request: SendRequest, _ body: UnsafeRawBufferPointer, to config: TopicConfig,
+        _ queueID: Int32, from caller: Caller
+    ) throws {
+        guard !body.isEmpty else { throw Refusal(.messageIllegal, "the message has no body") }
+        let facts = try request.properties.withUnsafeBytes {
+            try self.prepareProperties($0)
+        }
+        try self.check(body: body.count, properties: self.scratch.count)
+        let draft = self.draft(request, config, queueID, from: caller)
+        let appended = self.append(draft, body: body, waitsFor: config.name)
+        self.answerWhenConfirmed(
+            caller, first: appended, messageIDs: self.messageID(appended.position),
+            queueID: queueID, uniqueKey: facts.uniqueKey)
+    }
+
+    /// Splits a batch: each member gets a queue offset of its own, all or none.
+    private mutating func sendBatch(
+        _ request: SendRequest, _ body: UnsafeRawBufferPointer, to config: TopicConfig,
+        _ queueID: Int32, from caller: Caller
+    ) throws {
+        guard !config.name.hasPrefix(ResourceName.retryPrefix) else {
+            throw Refusal(.messageIllegal, "a batch cannot be sent to a retry topic")
+        }
+        guard body.count <= self.settings.bodyBytesMax else {
+            throw Refusal(.messageIllegal, "the batch is longer than \(self.settings.bodyBytesMax)")
+        }
+        let members = try self.checkedMembers(of: body)
+        var first: Appended?
+        var last: Appended?
+        var ids = ""
+        for member in members {
+            _ = try self.prepareProperties(member.properties)
+            let draft = self.draft(
+                request, config, queueID, from: caller, flag: member.flag)
+            let appended = self.append(draft, body: member.body, waitsFor: config.name)
+            ids += (ids.isEmpty ? "" : ",") + self.messageID(appended.position)
+            first = first ?? appended
+            last = appended
+        }
+        guard var first, let last else {
+            throw Refusal(.messageIllegal, "the batch has no message")
+        }
+        first.end = last.end
+        self.answerWhenConfirmed(
+            caller, first: first, messageIDs: ids, queueID: queueID, uniqueKey: nil)
+    }
+
+    private mutating func checkedMembers(
+        of body: UnsafeRawBufferPointer
+    ) throws -> [MessageBatch.Member] {
+        let members: [MessageBatch.Member]
+        do {
+            members = try MessageBatch.members(of: body)
+        } catch {
+            throw Refusal(.messageIllegal, "the batch cannot be split: \(error)")
+        }
+        for member in members {
+            _ = try self.prepareProperties(member.properties)
+            guard !member.body.isEmpty else {
+                throw Refusal(.messageIllegal, "a message of the batch has no body")
+            }
+            try self.check(body: member.body.count, properties: self.scratch.count)
+        }
+        return members
+    }
+
+    private func check(body: Int, properties: Int) throws {
+        guard body <= self.settings.bodyBytesMax else {
+            throw Refusal(
+                .messageIllegal,
+                "the message's body has \(body) bytes, at most \(self.settings.bodyBytesMax) "
+                    + "are allowed")
+        }
+        guard properties <= MessageLayout.propertiesBytesMax else {
+            throw Refusal(
+                .messageIllegal,
+                "the message's properties have \(properties) bytes, at most "
+                    + "\(MessageLayout.propertiesBytesMax) are allowed")
+        }
+    }
+
+    private func draft(
+        _ request: SendRequest, _ config: TopicConfig, _ queueID: Int32, from caller: Caller,
+        flag: Int32? = nil
+    ) -> MessageDraft {
+        var flags = request.systemFlag
+        if config.filterType == "MULTI_TAG" { flags.insert(.multiTag) }
+        return MessageDraft(
+            topic: config.name, queueID: queueID, flag: flag ?? request.flag, systemFlag: flags,
+            bornTimestamp: request.bornTimestamp,
+            bornHost: caller.remote.presentableToOldClients, storeHost: self.settings.storeHost,
+            reconsumeTimes: request.reconsumeTimes)
+    }
+
+    /// Puts the message into the batch; its properties are in `scratch`.
+    private mutating func append(
+        _ draft: MessageDraft, body: UnsafeRawBufferPointer, waitsFor topic: String
+    ) -> Appended {
+        let size = draft.encodedCount(bodyCount: body.count, propertiesCount: self.scratch.count)
+        self.makeRoom(for: size)
+        let number = self.queues.findOrMake(QueueKey(topic: topic, queueID: draft.queueID))
+        let offset = self.queues[number].assign()
+        self.counters.put(bytes: size)
+        return self.scratch.withUnsafeBytes { properties in
+            let keys = MessageKeys(properties)
+            return self.log.append(
+                draft, body: body, properties: properties, to: number, at: offset,
+                tagHash: keys.tagHash, keys: keys.hashes(topic: topic), now: self.now.wall)
+        }
+    }
+
+    func messageID(_ position: PhysicalOffset) -> String {
+        OffsetMessageID(storeHost: self.settings.storeHost, physicalOffset: position).text
+    }
+
+    private mutating func answerWhenConfirmed(
+        _ caller: Caller, first: Appended, messageIDs: String, queueID: Int32, uniqueKey: String?
+    ) {
+        guard !caller.isOneWay else { return }
+        self.answers.append(
+            PendingAnswer(
+                end: first.end, since: self.now.tick, caller: caller,
+                answer: .send(
+                    SendResponse(
+                        opaque: caller.opaque, code: .success, messageID: messageIDs,
+                        queueID: queueID, queueOffset: first.queueOffset.value,
+                        transactionID: uniqueKey))))
+    }
+}
+
+extension HostAddress {
+    /// Old clients read four bytes of IP whatever the flags say: anything else is shown as 0.0.0.0.
+    var presentableToOldClients: HostAddress {
+        guard self.isIPv6 else { return self }
+        let isMapped =
+            self.ip[..<10].allSatisfy { $0 == 0 } && self.ip[10] == 0xFF && self.ip[11] == 0xFF
+        return HostAddress(ip: isMapped ? Array(self.ip[12...]) : [0, 0, 0, 0], port: self.port)
+    }
+}

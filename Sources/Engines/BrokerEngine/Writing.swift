@@ -1,0 +1,185 @@
+import DeliveryCore
+import DequeModule
+package import LogCore
+package import MessageFormat
+import RemotingProtocol
+
+/// An answer that waits until everything before `end` is confirmed.
+struct PendingAnswer: Sendable {
+    enum Answer: Sendable {
+        case send(SendResponse)
+        case command(RemotingCommand)
+    }
+
+    var end: PhysicalOffset
+    var since: Tick
+    var caller: Caller
+    var answer: Answer
+}
+
+/// Answers in the order of the log, which is the order of their requests.
+struct PendingAnswers: Sendable {
+    private var waiting: Deque<PendingAnswer> = []
+
+    var count: Int { self.waiting.count }
+
+    mutating func append(_ answer: PendingAnswer) { self.waiting.append(answer) }
+
+    mutating func popConfirmed(upTo offset: PhysicalOffset) -> PendingAnswer? {
+        guard let first = self.waiting.first, first.end <= offset else { return nil }
+        return self.waiting.removeFirst()
+    }
+
+    mutating func popWaiting(since latest: Tick) -> PendingAnswer? {
+        guard let first = self.waiting.first, first.since <= latest else { return nil }
+        return self.waiting.removeFirst()
+    }
+}
+
+// Batches out, confirm offset back: "acked means durable" is kept here.
+extension BrokerEngine {
+    /// Makes sure that a record of `size` bytes fits where the log is; a new segment starts with a
+    /// snapshot of all state.
+    mutating func makeRoom(for size: Int) {
+        if self.log.isAtSegmentStart { self.appendSnapshot() }
+        guard !self.log.fits(size) else { return }
+        self.log.roll()
+        self.appendSnapshot()
+    }
+
+    /// Appends a state record and returns the end to wait for.
+    mutating func append(_ record: StateRecord) -> PhysicalOffset {
+        self.makeRoom(for: StateRecord.headerCount + record.payload.count)
+        return self.log.append(record, now: self.now.wall)
+    }
+
+    /// Appends what `record` says and answers the caller once it is confirmed.
+    mutating func append(
+        _ record: StateRecord, thenAnswer caller: Caller, _ command: RemotingCommand
+    ) {
+        let end = self.append(record)
+        guard !caller.isOneWay else { return }
+        self.answers.append(
+            PendingAnswer(
+                end: end, since: self.now.tick, caller: caller, answer: .command(command)))
+    }
+
+    private mutating func appendSnapshot() {
+        self.segments.append(
+            .init(base: self.log.segmentBase, state: .active, youngest: self.now.wall))
+        for record in QueueSnapshot.records(of: self.queues) + self.delivery.snapshot() {
+            self.log.append(record, now: self.now.wall)
+        }
+        self.log.append(SnapshotEnd.record, now: self.now.wall)
+    }
+
+    /// Hands what has gathered to the writer when it is free; else it keeps gathering.
+    mutating func submitGathered() {
+        guard self.progress.isWriterIdle, self.log.hasGathered else { return }
+        let planned = self.log.takePlanned()
+        guard let last = planned.last else { return }
+        self.progress.submitted(upTo: last.end)
+        self.effects.append(.write(planned, sync: self.progress.mode == .sync))
+    }
+
+    /// The writer has come this far.
+    package mutating func written(
+        upTo written: PhysicalOffset, durable: PhysicalOffset, at now: Now
+    ) {
+        self.now = now
+        guard let confirmed = self.progress.written(upTo: written, durable: durable) else { return }
+        let grown = self.publish(upTo: confirmed)
+        while let answer = self.answers.popConfirmed(upTo: confirmed) { self.release(answer) }
+        self.wakeHolds(grown)
+        self.sealFinishedSegments()
+    }
+
+    /// Confirmed messages become visible. Returns which queues grew, and by how many.
+    private mutating func publish(upTo confirmed: PhysicalOffset) -> [QueueNumber: Int] {
+        var grown: [QueueNumber: Int] = [:]
+        let segmentBytes = Int64(self.settings.log.segmentBytes)
+        var batches: [UnconfirmedBatch] = []
+        self.log.confirmed(upTo: confirmed) { batches.append($0) }
+        for batch in batches {
+            guard let first = batch.entries.first else { continue }
+            let at = first.entry.position.bytes
+            let segment = PhysicalOffset(at - at % segmentBytes)
+            for item in batch.entries {
+                self.queues[item.queue].confirmed(
+                    item.entry, at: item.queueOffset, segment: segment)
+                grown[item.queue, default: 0] += 1
+            }
+            self.keys.append(batch.keys, segment: segment)
+            self.segments.touched(segment, at: first.entry.storeTimestamp)
+        }
+        return grown
+    }
+
+    private mutating func release(_ pending: PendingAnswer) {
+        switch pending.answer {
+        case .send(let response): self.effects.append(.answerSend(pending.caller, response))
+        case .command(let command): self.answer(pending.caller, command)
+        }
+    }
+
+    /// Sends that the disk kept waiting too long are told so: stored, perhaps, but not acknowledged.
+    mutating func releaseOverdueAnswers() {
+        let latest = self.now.tick - self.settings.flushTimeout
+        while let pending = self.answers.popWaiting(since: latest) {
+            switch pending.answer {
+            case .send(var response):
+                response.code = .flushDiskTimeout
+                self.effects.append(.answerSend(pending.caller, response))
+            case .command:
+                self.refuse(
+                    pending.caller, Refusal(.systemError, "the disk did not answer in time"))
+            }
+        }
+    }
+
+    /// Segments behind the confirm offset get their index files.
+    private mutating func sealFinishedSegments() {
+        for segment in self.segments.all
+        where segment.state == .active
+            && segment.base < self.segmentBase(of: self.progress.confirmed)
+        {
+            self.segments.setState(.sealing, of: segment.base)
+            self.effects.append(
+                .seal(SegmentContents(base: segment.base, queues: self.queues, keys: self.keys)))
+        }
+    }
+
+    private func segmentBase(of position: PhysicalOffset) -> PhysicalOffset {
+        PhysicalOffset(position.bytes - position.bytes % Int64(self.settings.log.segmentBytes))
+    }
+
+    /// The index file of a segment is on disk: its entries leave memory.
+    package mutating func sealed(
+        _ base: PhysicalOffset, youngest: Timestamp, runs: [(key: QueueKey, run: SealedRun)]
+    ) {
+        for (key, run) in runs {
+            let number = self.queues.findOrMake(key)
+            self.queues[number].adopt(run)
+        }
+        self.keys.drop(segment: base)
+        self.segments.setState(.sealed, of: base)
+    }
+}
+
+extension Tick {
+    static func - (tick: Tick, duration: Duration) -> Tick {
+        Tick(nanoseconds: tick.nanoseconds - Tick(duration).nanoseconds)
+    }
+}
+
+/// The record that ends a segment's opening snapshot. Without it the snapshot is incomplete and
+/// the segment does not count.
+enum SnapshotEnd {
+    static let kind: UInt16 = 101
+    static let record = StateRecord(kind: kind, payload: [])
+}
+
+extension BrokerEngine {
+    /// Kind of the record that ends a segment's opening snapshot.
+    package static var snapshotEndKind: UInt16 { SnapshotEnd.kind }
+}

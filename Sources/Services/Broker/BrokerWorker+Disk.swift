@@ -1,0 +1,129 @@
+import BrokerEngine
+import LogCore
+import Logging
+import MessageFormat
+import NIOCore
+import RemotingProtocol
+import Storage
+
+// Orders to the disk, and what becomes of segments.
+extension BrokerWorker {
+    func write(_ orders: [WriteOrder]) {
+        for order in orders {
+            self.unwritten.append(order)
+            guard !self.isWaitingForSpace else { continue }
+            if !self.writer.submit(order) { self.isWaitingForSpace = true }
+        }
+    }
+
+    /// A full disk costs nothing but time: sends are refused meanwhile, and what was taken is
+    /// written when there is room again.
+    func lookAtDisk() {
+        switch self.writer.space {
+        case .ok: self.engine.refusal = nil
+        case .low, .full:
+            self.engine.refusal = Refusal(
+                .serviceNotAvailable,
+                "the disk under \(self.store.directory) is full; free space, or add a broker")
+        }
+        if let usage = try? self.store.diskUsage() { self.engine.diskUsedRatio = usage.usedRatio }
+        if let failure = self.writer.failure { return self.fail(failure) }
+        guard self.isWaitingForSpace else { return }
+        self.isWaitingForSpace = false
+        let orders = self.unwritten
+        self.unwritten.removeAll()
+        self.write(orders)
+    }
+
+    /// Makes the index file on another thread; until it is there the entries stay in memory.
+    func seal(_ contents: SegmentContents) {
+        let store = self.store
+        let worker = NIOLoopBound(self, eventLoop: self.loop)
+        let loop = self.loop
+        self.outside.background {
+            let result = Result { try SealedSegment(sealing: contents, in: store) }
+            loop.execute { worker.value.sealed(contents.base, result) }
+        }
+    }
+
+    private func sealed(_ base: PhysicalOffset, _ result: Result<SealedSegment, any Error>) {
+        switch result {
+        case .success(let segment):
+            self.engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
+        case .failure(let error):
+            self.logger.error(
+                "no index file for the segment at \(base.bytes), its entries stay in memory: \(error)"
+            )
+        }
+    }
+
+    func delete(_ base: PhysicalOffset) {
+        self.indexes.close(base)
+        do {
+            try self.store.deleteSegment(base)
+            self.logger.info("deleted the segment at \(base.bytes): it is old, or the disk is full")
+        } catch {
+            self.logger.error("cannot delete the segment at \(base.bytes): \(error)")
+        }
+    }
+}
+
+/// A segment whose index file is on disk.
+struct SealedSegment: Sendable {
+    let base: PhysicalOffset
+    let youngest: Timestamp
+    let runs: [(key: QueueKey, run: SealedRun)]
+
+    init(_ reader: SegmentIndexReader) {
+        let base = reader.header.base
+        self.base = base
+        self.youngest = reader.header.youngest
+        self.runs = reader.directory.map { place in
+            (
+                place.key,
+                SealedRun(
+                    segment: base, first: place.first, count: place.ordinals.count,
+                    firstOrdinal: place.ordinals.lowerBound)
+            )
+        }
+    }
+
+    /// Writes the index file, and opens it as everybody else will.
+    init(sealing contents: SegmentContents, in store: LogStore) throws {
+        let image = SegmentIndexImage.encode(
+            logID: store.logID, base: contents.base,
+            end: contents.base.advanced(by: store.segmentBytes),
+            runs: contents.runs.map {
+                SegmentIndexRun(key: $0.key, first: $0.first, entries: $0.entries)
+            },
+            keys: contents.keys.map {
+                SegmentIndexKey(hash: $0.hash, position: $0.entry.position)
+            })
+        try store.writeIndex(contents.base, image: image)
+        guard let reader = try store.openIndex(contents.base) else {
+            throw ReadFailure(reason: "the index file vanished")
+        }
+        self.init(reader)
+    }
+}
+
+/// Index files that are open, a bounded number of them.
+struct OpenIndexes {
+    private let store: LogStore
+    private var readers: [PhysicalOffset: SegmentIndexReader] = [:]
+    private static let readersMax = 64
+
+    init(store: LogStore) { self.store = store }
+
+    mutating func reader(_ base: PhysicalOffset) throws -> SegmentIndexReader {
+        if let reader = self.readers[base] { return reader }
+        guard let reader = try self.store.openIndex(base) else {
+            throw ReadFailure(reason: "the index file of the segment at \(base.bytes) is missing")
+        }
+        if self.readers.count >= Self.readersMax { self.readers.removeAll() }
+        self.readers[base] = reader
+        return reader
+    }
+
+    mutating func close(_ base: PhysicalOffset) { self.readers[base] = nil }
+}

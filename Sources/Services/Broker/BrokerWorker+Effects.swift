@@ -1,0 +1,169 @@
+import BrokerEngine
+import LogCore
+import Logging
+import MessageFormat
+import NIOCore
+import RemotingProtocol
+import RemotingTransport
+import Storage
+
+extension BrokerWorker {
+    /// Returns whether the engine has heard something new by it.
+    func perform(_ effect: Effect) -> Bool {
+        switch effect {
+        case .answer(let caller, let command):
+            guard let out = self.outgoing(caller.connection) else { return false }
+            command.encode(into: &out.bytes, as: caller.serialization)
+        case .answerSend(let caller, let response):
+            guard let out = self.outgoing(caller.connection) else { return false }
+            response.encode(into: &out.bytes, as: caller.serialization)
+        case .deliver(let caller, let head, let entries):
+            self.deliver(entries, head, to: caller)
+        case .notify(let connection, let command):
+            guard let out = self.outgoing(connection) else { return false }
+            command.encode(into: &out.bytes, as: .json)
+        case .write(let batches, let sync):
+            self.write(
+                batches.map {
+                    WriteOrder(position: $0.position, bytes: $0.bytes, sync: sync)
+                })
+        case .readEntries, .searchEntries, .findByKey, .readMessages, .readMessage:
+            self.read(effect)
+            return true
+        case .seal(let contents): self.seal(contents)
+        case .deleteSegment(let base): self.delete(base)
+        case .register(let topics): self.outside.register(topics)
+        case .spread(let config): self.outside.spread(config)
+        }
+        return false
+    }
+
+    /// Reads the messages behind the answer's head, checked, straight into the answer.
+    private func deliver(_ entries: [IndexEntry], _ head: PullResponse, to caller: Caller) {
+        guard let out = self.outgoing(caller.connection) else { return }
+        guard !entries.isEmpty else {
+            head.encodeHead(bodyCount: 0, into: &out.bytes, as: caller.serialization)
+            return
+        }
+        let wanted = entries.reduce(0) { $0 + Int($1.size) }
+        var body = ByteBufferAllocator().buffer(capacity: wanted)
+        var result: MessagesRead?
+        body.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in
+            let read = self.store.readMessages(entries, into: room)
+            result = read
+            return read.bytes
+        }
+        guard let read = result else { return }
+        guard let damage = read.damage else {
+            head.encodeHead(bodyCount: read.bytes, into: &out.bytes, as: caller.serialization)
+            out.bytes.writeBuffer(&body)
+            return
+        }
+        self.deliverSound(read, damage, &body, head, to: caller, out)
+    }
+
+    /// Damaged bytes are never served: what lies before them is, and then an error.
+    private func deliverSound(
+        _ read: MessagesRead, _ damage: MessageDamage, _ body: inout ByteBuffer,
+        _ head: PullResponse, to caller: Caller, _ out: Outgoing
+    ) {
+        self.logger.error("a stored message is damaged: \(damage)")
+        guard read.count > 0, let next = body.withUnsafeReadableBytes(Self.offsetBehind) else {
+            RemotingCommand.response(
+                .systemError, to: caller.opaque,
+                remark: "the message at this offset is damaged on disk: \(damage)"
+            ).encode(into: &out.bytes, as: caller.serialization)
+            return
+        }
+        var head = head
+        head.nextBeginOffset = next.value
+        head.encodeHead(bodyCount: read.bytes, into: &out.bytes, as: caller.serialization)
+        out.bytes.writeBuffer(&body)
+    }
+
+    private static func offsetBehind(_ messages: UnsafeRawBufferPointer) -> QueueOffset? {
+        var last: QueueOffset?
+        var at = 0
+        while let message = try? StoredMessageView(messages.slice(at..<messages.count)) {
+            last = message.queueOffset
+            at += message.size
+        }
+        return last?.advanced(by: 1)
+    }
+}
+
+// Reads for the engine: short ones, from the page cache as a rule, so they run inline.
+extension BrokerWorker {
+    private func read(_ effect: Effect) {
+        let now = Clock.now()
+        switch effect {
+        case .readEntries(let ticket, let segment, let ordinals):
+            self.engine.entriesRead(
+                ticket, Self.catching { try self.indexes.reader(segment).entries(ordinals) },
+                at: now)
+        case .searchEntries(let ticket, let segment, let ordinals, let time):
+            self.engine.entryFound(
+                ticket,
+                Self.catching {
+                    let found = try self.indexes.reader(segment).firstOrdinal(
+                        in: ordinals, storedAtOrAfter: time)
+                    return found < ordinals.upperBound ? found : nil
+                }, at: now)
+        case .findByKey(let ticket, let segments, let hash, let limit):
+            self.engine.entriesRead(
+                ticket, Self.catching { try self.find(hash, in: segments, limit: limit) }, at: now)
+        case .readMessages(let ticket, let entries):
+            self.engine.messagesRead(
+                ticket,
+                Self.catching { try entries.flatMap { try self.store.readMessage($0) } }, at: now)
+        case .readMessage(let ticket, let position):
+            self.engine.messagesRead(
+                ticket, Self.catching { try self.message(at: position) }, at: now)
+        default: break
+        }
+    }
+
+    private static func catching<T>(_ body: () throws -> T) -> Result<T, ReadFailure> {
+        do { return .success(try body()) } catch {
+            return .failure(ReadFailure(reason: "\(error)"))
+        }
+    }
+
+    private func find(
+        _ hash: UInt64, in segments: [PhysicalOffset], limit: Int
+    ) throws -> [IndexEntry] {
+        var found: [IndexEntry] = []
+        for segment in segments where found.count < limit {
+            found += try self.indexes.reader(segment).entries(keyHash: hash, limit: limit)
+        }
+        return Array(found.prefix(limit))
+    }
+
+    /// A message found only by its position: it must say itself that it lies there.
+    private func message(at position: PhysicalOffset) throws -> [UInt8] {
+        let head = try self.bytes(at: position, count: MessageLayout.bytesMin)
+        let size = head.withUnsafeBytes { Int($0.bigEndian(Int32.self, at: 0)) }
+        guard size >= MessageLayout.bytesMin, size <= LogBatchHeader.lengthMax else {
+            throw ReadFailure(reason: "no message starts at offset \(position.bytes)")
+        }
+        let bytes = try self.bytes(at: position, count: size)
+        let isSound = bytes.withUnsafeBytes { all in
+            guard let message = try? StoredMessageView(all) else { return false }
+            return message.physicalOffset == position && message.isBodyIntact
+        }
+        guard isSound else {
+            throw ReadFailure(reason: "no message starts at offset \(position.bytes)")
+        }
+        return bytes
+    }
+}
+
+extension BrokerWorker {
+    private func bytes(at position: PhysicalOffset, count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        try bytes.withUnsafeMutableBytes {
+            try self.store.read(position: position, count: count, into: $0)
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,152 @@
+import BrokerEngine
+import LogCore
+import Logging
+import MessageFormat
+import NIOCore
+import RemotingProtocol
+import RemotingTransport
+import Storage
+
+/// The hands of the broker's engine: everything here runs on one event loop, in turns.
+///
+/// A turn takes whatever requests and completions have gathered, lets the engine decide, and then
+/// does what it decided: one write for the disk, one answer buffer for each connection.
+final class BrokerWorker {
+    let store: LogStore
+    let writer: StoreWriter
+    let loop: any EventLoop
+    let logger: Logger
+    let outside: BrokerOutside
+    var engine: BrokerEngine
+    private var connections: [ConnectionID: Outgoing] = [:]
+    private var dirty: [Outgoing] = []
+    private var isTurnScheduled = false
+    /// Orders that the disk has not taken yet; after a full disk they are given again, unchanged.
+    var unwritten: [WriteOrder] = []
+    var isWaitingForSpace = false
+    var indexes: OpenIndexes
+    private var hasFailed = false
+
+    init(
+        engine: BrokerEngine, store: LogStore, writer: StoreWriter, loop: any EventLoop,
+        outside: BrokerOutside, logger: Logger
+    ) {
+        self.engine = engine
+        self.store = store
+        self.writer = writer
+        self.loop = loop
+        self.outside = outside
+        self.indexes = OpenIndexes(store: store)
+        self.logger = logger
+    }
+
+    func opened(_ connection: RemotingConnection) {
+        self.connections[connection.id] = Outgoing(connection)
+    }
+
+    func received(_ commands: [ReceivedCommand], from connection: RemotingConnection) {
+        guard !self.hasFailed else { return connection.close() }
+        let now = Clock.now()
+        for command in commands {
+            self.engine.receive(
+                command, from: connection.id, remote: connection.remote, at: now)
+        }
+        self.scheduleTurn()
+    }
+
+    func closed(_ connection: RemotingConnection) {
+        self.connections[connection.id] = nil
+        self.engine.closed(connection.id, at: Clock.now())
+        self.scheduleTurn()
+    }
+
+    func completed(_ completion: WriteCompletion) {
+        if let failure = completion.failure, !failure.isNoSpace { return self.fail(failure) }
+        self.unwritten.removeAll { $0.end <= completion.written }
+        if completion.failure != nil { self.isWaitingForSpace = true }
+        self.engine.written(
+            upTo: completion.written, durable: completion.durable, at: Clock.now())
+        self.turn()
+    }
+
+    /// Some ten times a second.
+    func tick() {
+        self.lookAtDisk()
+        self.engine.advance(to: Clock.now())
+        self.turn()
+    }
+
+    /// The turn comes after everything else that is ready on this loop: what has arrived
+    /// meanwhile on other connections shares it.
+    private func scheduleTurn() {
+        guard !self.isTurnScheduled else { return }
+        self.isTurnScheduled = true
+        self.loop.assumeIsolatedUnsafeUnchecked().execute { self.turn() }
+    }
+
+    func turn() {
+        self.isTurnScheduled = false
+        guard !self.hasFailed else { return }
+        self.engine.endOfTurn()
+        // What was read for the engine may let it decide more within the same turn.
+        while self.perform(self.engine.takeEffects()) {}
+        self.flushAnswers()
+    }
+
+    /// Does what the engine decided. Returns whether the engine has heard something new by that.
+    private func perform(_ effects: [Effect]) -> Bool {
+        var hasNews = false
+        for effect in effects { hasNews = self.perform(effect) || hasNews }
+        return hasNews
+    }
+
+    /// "An fsync error is fatal": what is in memory may not be on disk any more. The broker stops
+    /// at once; when it starts again it believes only what it reads.
+    func fail(_ error: StorageError) {
+        guard !self.hasFailed else { return }
+        self.hasFailed = true
+        self.logger.critical("the disk failed, the broker stops: \(error)")
+        for outgoing in self.connections.values { outgoing.connection.close() }
+        self.outside.stop(error)
+    }
+
+    /// The buffer in which this connection's answers of the turn gather.
+    func outgoing(_ connection: ConnectionID) -> Outgoing? {
+        guard let outgoing = self.connections[connection] else { return nil }
+        if !outgoing.isDirty {
+            outgoing.isDirty = true
+            self.dirty.append(outgoing)
+        }
+        return outgoing
+    }
+
+    private func flushAnswers() {
+        for outgoing in self.dirty { outgoing.flush() }
+        self.dirty.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What one connection gets at the end of the turn.
+final class Outgoing {
+    let connection: RemotingConnection
+    var bytes = ByteBuffer()
+    var isDirty = false
+
+    init(_ connection: RemotingConnection) { self.connection = connection }
+
+    func flush() {
+        self.isDirty = false
+        guard self.bytes.readableBytes > 0 else { return }
+        self.connection.send(self.bytes)
+        self.bytes = ByteBuffer()
+    }
+}
+
+/// What the worker asks of others: all of it may take long, and none of it is waited for.
+struct BrokerOutside: Sendable {
+    var register: @Sendable ([TopicConfig]?) -> Void
+    var spread: @Sendable (TopicConfig) -> Void
+    /// Runs work that touches the disk for long on another thread.
+    var background: @Sendable (@escaping @Sendable () -> Void) -> Void
+    var stop: @Sendable (StorageError) -> Void
+}
