@@ -14,7 +14,9 @@ final class ClientLink: RemotingServerDelegate {
     private struct LoopState {
         var connection: RemotingConnection?
         var pending = PendingTable()
-        var sweep: (task: Scheduled<Void>, due: NIODeadline)?
+        var sweep: Scheduled<Void>?
+        /// When the sweep is due; far away while there is none.
+        var sweepDue = NIODeadline.distantFuture
         var hasEnded = false
     }
 
@@ -40,6 +42,11 @@ final class ClientLink: RemotingServerDelegate {
 
     /// Takes a call over unless the link is full or has ended. From any thread.
     func add(_ call: OutgoingCall) -> CallInbox.Admission {
+        if self.eventLoop.inEventLoop, let connection = self.writableConnection {
+            self.handOver(call, to: connection)
+            self.sweep(by: call.time.deadline)
+            return .gathered
+        }
         let admission = self.inbox.withLock { $0.add(call, bytesMax: self.bytesMax) }
         if case .drainWanted = admission { self.eventLoop.execute { self.drain() } }
         return admission
@@ -117,7 +124,7 @@ extension ClientLink {
         let wasOpen = self.state.value.connection != nil
         self.state.value.hasEnded = true
         self.state.value.connection = nil
-        self.state.value.sweep?.task.cancel()
+        self.state.value.sweep?.cancel()
         self.state.value.sweep = nil
         // First out of the owner's table, so that a caller who finds the inbox closed also finds
         // the link replaced.
@@ -141,11 +148,12 @@ extension ClientLink {
         guard !calls.isEmpty else { return }
         let now = NIODeadline.now()
         var earliest = NIODeadline.distantFuture
-        for call in calls where !self.failIfExpired(call, at: now) {
-            earliest = min(earliest, call.time.deadline)
-            self.handOver(call, to: connection)
+        connection.gatheringWrites {
+            for call in calls where !self.failIfExpired(call, at: now) {
+                earliest = min(earliest, call.time.deadline)
+                self.handOver(call, to: connection)
+            }
         }
-        connection.flush()
         self.sweep(by: earliest)
     }
 
@@ -154,13 +162,16 @@ extension ClientLink {
     }
 
     private func handOver(_ call: OutgoingCall, to connection: RemotingConnection) {
+        guard connection.take(call.bytes) else {
+            // It has broken already, and we shall hear of it in a moment.
+            let address = self.address
+            return self.fail(call, .connectionClosed(address: address, requestWasSent: false))
+        }
         switch call.kind {
         case .call(let completion):
             let pending = PendingCall(time: call.time, completion: completion)
             self.state.value.pending.add(pending, opaque: call.opaque)
-            connection.write(call.bytes)
         case .oneWay(let completion):
-            connection.write(call.bytes)
             self.inFlight.leave()
             completion(.success(()))
         }
@@ -184,18 +195,17 @@ extension ClientLink {
 extension ClientLink {
     /// Sees to it that a sweep happens at `due` or a little later.
     private func sweep(by due: NIODeadline) {
-        guard due < .distantFuture, !self.state.value.hasEnded else { return }
-        if let sweep = self.state.value.sweep {
-            if sweep.due <= due + Self.sweepPause { return }
-            sweep.task.cancel()
+        guard due < self.state.value.sweepDue - Self.sweepPause, !self.state.value.hasEnded else {
+            return
         }
-        self.state.value.sweep = (
-            self.eventLoop.scheduleTask(deadline: due) { self.sweepNow() }, due
-        )
+        self.state.value.sweep?.cancel()
+        self.state.value.sweepDue = due
+        self.state.value.sweep = self.eventLoop.scheduleTask(deadline: due) { self.sweepNow() }
     }
 
     private func sweepNow() {
         self.state.value.sweep = nil
+        self.state.value.sweepDue = .distantFuture
         let now = NIODeadline.now()
         for call in self.state.withValue({ $0.pending.takeExpired(at: now) }) {
             self.complete(call, .failure(self.timedOut(call.time, wasSent: true)))

@@ -32,9 +32,7 @@ final class FrameHandler: ChannelInboundHandler {
             channel: context.channel, limits: self.limits, logger: self.logger)
         self.connection = connection
         self.patience = Patience(with: connection, limits: self.limits)
-        connection.holdWrites()
-        self.delegate.opened(connection)
-        connection.drain()
+        connection.gatheringWrites { self.delegate.opened(connection) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -57,9 +55,7 @@ final class FrameHandler: ChannelInboundHandler {
 
     private func handOver(to connection: RemotingConnection) {
         guard !self.burst.isEmpty else { return }
-        connection.holdWrites()
-        self.delegate.received(self.takeBurst(), from: connection)
-        connection.drain()
+        connection.gatheringWrites { self.delegate.received(self.takeBurst(), from: connection) }
     }
 
     private func takeBurst() -> [ReceivedCommand] {
@@ -75,7 +71,9 @@ final class FrameHandler: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         guard let connection = self.connection, connection.isWritable else { return }
         connection.drain()
-        if connection.isWritable { self.delegate.becameWritable(connection) }
+        self.reportLater(in: context) { delegate in
+            if connection.isWritable { delegate.becameWritable(connection) }
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -90,6 +88,15 @@ final class FrameHandler: ChannelInboundHandler {
         self.patience?.stop()
         self.patience = nil
         connection.ended()
-        self.delegate.closed(connection)
+        self.reportLater(in: context) { $0.closed(connection) }
+    }
+
+    /// A write may find the socket broken or emptied, and the delegate may be the one who writes:
+    /// it must not hear of that in the middle of what it is doing.
+    private func reportLater(
+        in context: ChannelHandlerContext,
+        _ report: @escaping @Sendable (any RemotingServerDelegate) -> Void
+    ) {
+        context.eventLoop.execute { [delegate = self.delegate] in report(delegate) }
     }
 }

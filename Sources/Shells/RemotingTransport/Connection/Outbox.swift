@@ -9,6 +9,9 @@ struct Outbox {
     static let copiedBytesMax = 4 << 10
     /// A common chunk takes no more pieces when it has grown to this size.
     static let chunkBytes = 64 << 10
+    /// With so much gathered a write pays, even while a burst is being received: the peer can work
+    /// on the first answers while we make the last.
+    static let worthWritingBytes = 16 << 10
 
     private var chunks = CircularBuffer<ByteBuffer>(initialCapacity: 2)
     /// The common chunk that still grows; it comes after `chunks`.
@@ -16,9 +19,12 @@ struct Outbox {
 
     private(set) var bytes = 0
 
-    /// The loop will come for the bytes by itself: a task is under way, or a burst is being
-    /// received, or the socket is full and will say when it is not.
-    var isDrainExpected = false
+    /// A burst is being received, and the loop comes for the bytes after it.
+    var isHeld = false
+
+    /// The loop will come for the bytes by itself: a task is under way, or the socket is full and
+    /// will say when it is not.
+    private var isDrainExpected = false
 
     private(set) var closeReason: CloseReason?
 
@@ -53,7 +59,7 @@ struct Outbox {
     /// True when the caller has to see to it that the bytes are drained; false when there are none
     /// or somebody is on the way already.
     mutating func expectDrain() -> Bool {
-        if self.isDrainExpected || self.isEmpty { return false }
+        if self.isHeld || self.isDrainExpected || self.isEmpty { return false }
         self.isDrainExpected = true
         return true
     }

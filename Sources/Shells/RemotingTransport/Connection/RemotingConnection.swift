@@ -32,12 +32,17 @@ package final class RemotingConnection: Sendable {
 
     /// Writes and flushes. Several sends within one turn of the loop share one write.
     package func send(_ bytes: ByteBuffer) {
+        _ = self.take(bytes)
+    }
+
+    /// Like `send`; false when the connection has ended and will not send the bytes.
+    func take(_ bytes: ByteBuffer) -> Bool {
         self.write(bytes, thenDrain: true)
     }
 
     /// Gathers bytes for the next `flush` or `send`.
     package func write(_ bytes: ByteBuffer) {
-        self.write(bytes, thenDrain: false)
+        _ = self.write(bytes, thenDrain: false)
     }
 
     /// Hands what was written to the socket: at once on the connection's loop, soon from elsewhere,
@@ -69,25 +74,34 @@ package final class RemotingConnection: Sendable {
 // MARK: - Writing
 
 extension RemotingConnection {
-    private enum Written { case gathered, drainWanted, overflowed(bytes: Int), ignored }
+    private enum Written {
+        case refused, gathered, worthWriting, drainWanted, overflowed(bytes: Int)
+    }
 
-    private func write(_ bytes: ByteBuffer, thenDrain: Bool) {
+    private func write(_ bytes: ByteBuffer, thenDrain: Bool) -> Bool {
         let written = self.outbox.withLock { outbox -> Written in
-            guard outbox.isOpen else { return .ignored }
+            guard outbox.isOpen else { return .refused }
             outbox.append(bytes)
             if outbox.bytes > self.outboundBytesMax { return .overflowed(bytes: outbox.bytes) }
-            return thenDrain && outbox.expectDrain() ? .drainWanted : .gathered
+            if thenDrain, outbox.expectDrain() { return .drainWanted }
+            return outbox.bytes >= Outbox.worthWritingBytes ? .worthWriting : .gathered
         }
         switch written {
-        case .gathered, .ignored: break
+        case .refused: return false
+        case .gathered: break
+        case .worthWriting: if self.eventLoop.inEventLoop { self.drain() }
         case .drainWanted: self.eventLoop.execute { self.drain() }
         case .overflowed(let bytes): self.close(because: .slowReader(bytes: bytes))
         }
+        return true
     }
 
-    /// From now until `drain` nobody schedules a write: the caller promises to call it.
-    func holdWrites() {
-        self.outbox.withLock { $0.isDrainExpected = true }
+    /// Runs `body`, a burst's processing, and then writes what it sent. On the loop only.
+    func gatheringWrites(_ body: () -> Void) {
+        self.outbox.withLock { $0.isHeld = true }
+        body()
+        self.outbox.withLock { $0.isHeld = false }
+        self.flush()
     }
 
     /// Moves gathered bytes to the socket for as long as it takes them. On the loop only.
