@@ -1,1 +1,37 @@
-// Stub.
+public import Logging
+
+/// The client library: `Producer`, `PushConsumer`, `PullConsumer` and `Admin`.
+///
+/// ```swift
+/// let configuration = ApusClient.Configuration(nameServers: "127.0.0.1:9876")
+/// let producer = Producer(configuration)
+/// let receipt = try await producer.send(Message(topic: "orders", body: "hello"))
+/// await producer.close()
+/// ```
+public enum ApusClient {
+    /// Which cluster, and how patiently it is asked.
+    public struct Configuration: Sendable {
+        /// `host:port` of every name server. They are asked in turn.
+        public var nameServers: [String]
+        /// How long one request of a consumer or an admin may take. Sends have their own limits.
+        public var requestTimeout: Duration = .seconds(3)
+        public var heartbeatInterval: Duration = .seconds(30)
+        /// How often routes are asked for again when nothing went wrong.
+        public var routeInterval: Duration = .seconds(30)
+        public var logger: Logger
+
+        public init(
+            nameServers: [String],
+            logger: Logger = Logger(label: "apus.client") { _ in SwiftLogNoOpLogHandler() }
+        ) {
+            self.nameServers = nameServers
+            self.logger = logger
+        }
+
+        /// - Parameter nameServers: addresses separated by `;` or `,`.
+        public init(nameServers: String) {
+            self.init(
+                nameServers: nameServers.split { ";, ".contains($0) }.map { String($0) })
+        }
+    }
+}

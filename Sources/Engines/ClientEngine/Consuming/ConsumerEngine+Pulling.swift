@@ -80,7 +80,7 @@ extension ConsumerEngine {
         }
         // Only a master may take offsets.
         let commits = self.usesBrokerOffsets && queue.brokerID == 0
-        let request = PullRequest(
+        let request = QueuePull(
             group: self.configuration.group, queue: queue.queue,
             offset: queue.buffer.pullOffset, commit: commits ? queue.buffer.commitOffset : nil,
             subscription: subscription, messagesMax: self.configuration.messagesPerPull,

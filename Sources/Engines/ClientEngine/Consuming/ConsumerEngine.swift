@@ -43,7 +43,7 @@ package struct ConsumerEngine: Sendable {
     package enum Effect: Sendable {
         case call(ClientCall)
         /// To be answered with `pulled`, always.
-        case pull(CallToken, PullRequest, address: String, timeout: Duration)
+        case pull(CallToken, QueuePull, address: String, timeout: Duration)
         case assigned(MessageQueue, AssignmentID)
         case revoked(MessageQueue, AssignmentID)
         /// There is something to take.

@@ -111,7 +111,7 @@ extension RouteBook {
         case .found(let data):
             let route = TopicRoute(
                 topic: asked.topic, data: data,
-                templateQueuesMax: asked.isTemplate ? SendRequest.templateQueues : nil)
+                templateQueuesMax: asked.isTemplate ? SendCommand.templateQueues : nil)
             return (self.found(route, isTemplate: asked.isTemplate, at: now), nil)
         case .absent where self.usesTemplate && !asked.isTemplate && self.mayCreate(asked.topic):
             return (nil, self.lookup(asked.topic, isTemplate: true, &tokens))

@@ -2,7 +2,7 @@ package import MessageFormat
 package import RemotingProtocol
 
 /// Asks a broker for the messages of a queue from an offset on.
-package struct PullRequest: Hashable, Sendable {
+package struct QueuePull: Hashable, Sendable {
     package var group: String
     package var queue: MessageQueue
     package var offset: QueueOffset
@@ -68,14 +68,14 @@ package enum PullAnswer: Sendable {
     case refused(code: ResponseCode, remark: String)
     case failed(CallFailure)
 
-    package init(_ result: CallResult, of request: PullRequest) {
+    package init(_ result: CallResult, of request: QueuePull) {
         switch result {
         case .failure(let failure): self = .failed(failure)
         case .success(let command): self = Self.answer(command, of: request)
         }
     }
 
-    private static func answer(_ command: ReceivedCommand, of request: PullRequest) -> Self {
+    private static func answer(_ command: ReceivedCommand, of request: QueuePull) -> Self {
         let code = command.responseCode
         let expected: [ResponseCode] = [
             .success, .pullNotFound, .pullRetryImmediately, .pullOffsetMoved,

@@ -2,7 +2,7 @@ package import MessageFormat
 package import RemotingProtocol
 
 /// The request that carries a message or a batch to a broker, and its answer.
-package enum SendRequest {
+package enum SendCommand {
     /// Queues that a topic gets on each broker when a first send creates it.
     package static let templateQueues: Int32 = 4
 

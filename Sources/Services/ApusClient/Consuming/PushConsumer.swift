@@ -1,0 +1,233 @@
+import ClientCore
+import ClientEngine
+import Logging
+import MessageFormat
+import RemotingProtocol
+import RemotingTransport
+import Synchronization
+
+/// What a consumer wants of a topic.
+public struct Subscription: Hashable, Sendable {
+    public var topic: String
+    /// `*` for everything, else tags separated by `||`.
+    public var tags: String
+
+    public init(topic: String, tags: String = "*") {
+        self.topic = topic
+        self.tags = tags
+    }
+}
+
+/// Where a group begins on a queue for which it has no offset yet.
+public enum ConsumeFrom: Hashable, Sendable {
+    case first
+    /// Only what comes from now on.
+    case last
+    /// The first message stored at this time or later, in milliseconds since 1970.
+    case timestamp(Int64)
+}
+
+/// Consumes as a member of a group: the group's members share the queues of its topics.
+///
+/// Messages are pulled ahead into bounded buffers. The group's offset moves only past acknowledged
+/// messages, so a message is delivered at least once: again, possibly to another member, if its
+/// consumer died or lost the queue before it acknowledged.
+///
+/// ```swift
+/// let consumer = PushConsumer(
+///     configuration, group: "billing", subscriptions: [Subscription(topic: "orders")])
+/// try await consumer.run(concurrency: 16) { message in
+///     try await bill(message)
+/// }
+/// ```
+public final class PushConsumer: Sendable {
+    public enum Model: Sendable {
+        /// Each message goes to one member.
+        case clustering
+        /// Each message goes to every member. Offsets are not kept.
+        case broadcasting
+    }
+
+    public enum AllocationStrategy: Sendable { case average, averageByCircle }
+
+    public struct Options: Sendable {
+        public var from = ConsumeFrom.last
+        public var model = Model.clustering
+        public var allocation = AllocationStrategy.average
+        /// Messages of one queue that may be pulled and not yet acknowledged.
+        public var bufferedMessagesMax = 1000
+        /// The same, in bytes.
+        public var bufferedBytesMax = 16 << 20
+        public var messagesPerPull = 32
+        /// How long a broker holds a pull when there is nothing to deliver.
+        public var hold: Duration = .seconds(15)
+        public var commitInterval: Duration = .seconds(5)
+        public var rebalanceInterval: Duration = .seconds(20)
+        /// After which a message whose handler threw is handled again.
+        public var retryDelay: Duration = .seconds(1)
+        /// In the order in which they are called.
+        public var interceptors: [any ReceiveInterceptor] = []
+
+        public init() {}
+    }
+
+    private let options: Options
+    private let connection: ClientConnection
+    private let loop: ConsumerLoop
+    private let isClosed = Atomic<Bool>(false)
+
+    public init(
+        _ configuration: ApusClient.Configuration, group: String, subscriptions: [Subscription],
+        options: Options = Options()
+    ) {
+        self.options = options
+        let events = ConsumerEvents()
+        self.connection = ClientConnection(
+            configuration, onRequest: { events.received($0, on: $1) },
+            onClosed: { events.closed($0) })
+        let now = SystemClock.now()
+        let engine = ConsumerEngine(
+            Self.engine(self.connection, group, subscriptions, options, now), at: now.tick)
+        self.loop = ConsumerLoop(
+            self.connection, engine: engine, interceptors: options.interceptors)
+        events.relay(to: self.loop)
+    }
+
+    deinit {
+        if !self.isClosed.load(ordering: .relaxed) {
+            let (loop, remoting) = (self.loop, self.connection.remoting)
+            Task {
+                await loop.close()
+                await remoting.shutdown()
+            }
+        }
+    }
+
+    private static func engine(
+        _ connection: ClientConnection, _ group: String, _ subscriptions: [Subscription],
+        _ options: Options, _ now: Now
+    ) -> ConsumerEngine.Configuration {
+        let configuration = connection.configuration
+        var engine = ConsumerEngine.Configuration(
+            group: group, clientID: connection.identity.clientID,
+            nameServers: configuration.nameServers,
+            subscriptions: subscriptions.map {
+                SubscriptionData(
+                    topic: $0.topic, expression: $0.tags, version: now.wall.milliseconds)
+            })
+        engine.model = options.model == .clustering ? .clustering : .broadcasting
+        engine.start = StartingPoint(options.from)
+        engine.allocation = options.allocation == .average ? .average : .averageByCircle
+        engine.buffer.messagesMax = max(options.bufferedMessagesMax, 1)
+        engine.buffer.bytesMax = max(options.bufferedBytesMax, 1)
+        engine.messagesPerPull = Int32(clamping: max(options.messagesPerPull, 1))
+        engine.hold = options.hold
+        engine.pullTimeout = options.hold + .seconds(15)
+        engine.callTimeout = configuration.requestTimeout
+        engine.commitInterval = options.commitInterval
+        engine.rebalanceInterval = options.rebalanceInterval
+        engine.heartbeatInterval = configuration.heartbeatInterval
+        engine.routes.interval = configuration.routeInterval
+        return engine
+    }
+
+    /// The id under which the group knows this consumer.
+    public var clientID: String { self.connection.identity.clientID }
+
+    /// The queues that are this consumer's at the moment.
+    public var assignedQueues: [TopicQueue] { self.loop.assignedQueues.map { TopicQueue($0) } }
+}
+
+// MARK: - Consuming
+
+extension PushConsumer {
+    /// Joins the group. Iterating or running does it too.
+    public func start() { self.loop.start() }
+
+    /// The messages, as they come, each to one iterator. Acknowledge each when it is done with.
+    ///
+    /// Whoever takes nothing is sent nothing: buffers fill and pulling stops. Ends when the
+    /// consumer is closed or the iterating task cancelled.
+    public var messages: Messages { Messages(consumer: self) }
+
+    public struct Messages: AsyncSequence, Sendable {
+        public typealias Element = Delivery
+        public typealias Failure = Never
+
+        let consumer: PushConsumer
+
+        public func makeAsyncIterator() -> Iterator {
+            self.consumer.start()
+            return Iterator(consumer: self.consumer)
+        }
+
+        public struct Iterator: AsyncIteratorProtocol {
+            let consumer: PushConsumer
+
+            public func next() async -> Delivery? { await self.consumer.nextDelivery() }
+
+            public func next(isolation actor: isolated (any Actor)?) async -> Delivery? {
+                await self.consumer.nextDelivery()
+            }
+        }
+    }
+
+    private func nextDelivery() async -> Delivery? {
+        await self.loop.next().map { Delivery($0, self.loop) }
+    }
+
+    /// Handles messages, `concurrency` at a time, until the consumer is closed or the calling task
+    /// cancelled.
+    ///
+    /// A message whose handler returns is acknowledged. One whose handler throws is handled again
+    /// after `retryDelay`; the group's offset stays before it meanwhile. Messages of one queue may
+    /// be handled at the same time; with a concurrency of 1 they are handled in order, but for
+    /// those that failed.
+    public func run(
+        concurrency: Int = 16, handler: @escaping @Sendable (ReceivedMessage) async throws -> Void
+    ) async {
+        self.start()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<Swift.max(concurrency, 1) {
+                group.addTask { await self.handle(with: handler) }
+            }
+        }
+    }
+
+    private func handle(
+        with handler: @Sendable (ReceivedMessage) async throws -> Void
+    ) async {
+        for await delivery in self.messages {
+            do {
+                try await handler(delivery.message)
+                delivery.acknowledge()
+            } catch {
+                self.connection.configuration.logger.debug(
+                    "a message's handler failed",
+                    metadata: [
+                        "message": "\(delivery.message.messageID)", "error": "\(error)",
+                        "delivery": "\(delivery.deliveryCount)",
+                    ])
+                delivery.retry(after: self.options.retryDelay)
+            }
+        }
+    }
+
+    /// Ends the sequence of messages, commits the offsets, leaves the group and closes the
+    /// connections. What was not acknowledged goes to the group's other members.
+    public func close() async {
+        guard !self.isClosed.exchange(true, ordering: .relaxed) else { return }
+        await self.loop.close()
+        await self.connection.remoting.shutdown()
+    }
+}
+
+extension StartingPoint {
+    init(_ from: ConsumeFrom) {
+        switch from {
+        case .first: self = .first
+        case .last: self = .last
+        case .timestamp(let milliseconds): self = .time(Timestamp(milliseconds: milliseconds))
+        }
+    }
+}

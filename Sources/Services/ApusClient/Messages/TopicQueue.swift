@@ -1,0 +1,58 @@
+package import MessageFormat
+
+/// One queue of a topic: the unit of order and of assignment.
+public struct TopicQueue: Hashable, Comparable, Sendable {
+    public var topic: String
+    public var brokerName: String
+    public var id: Int
+
+    public init(topic: String, brokerName: String, id: Int) {
+        self.topic = topic
+        self.brokerName = brokerName
+        self.id = id
+    }
+
+    public static func < (left: Self, right: Self) -> Bool {
+        (left.topic, left.brokerName, left.id) < (right.topic, right.brokerName, right.id)
+    }
+}
+
+extension TopicQueue: CustomStringConvertible {
+    public var description: String { "\(self.topic)/\(self.brokerName)/\(self.id)" }
+}
+
+extension TopicQueue {
+    package init(_ queue: MessageQueue) {
+        self.init(topic: queue.topic, brokerName: queue.brokerName, id: Int(queue.queueID))
+    }
+
+    package var queue: MessageQueue {
+        MessageQueue(
+            topic: self.topic, brokerName: self.brokerName, queueID: Int32(clamping: self.id))
+    }
+}
+
+/// Which of a topic's queues a message goes to.
+public enum QueueSelection: Hashable, Sendable {
+    /// Each in turn; brokers in trouble are avoided, and a retry goes to another broker.
+    case roundRobin
+    /// Exactly this one. Retries go there too.
+    case queue(TopicQueue)
+    /// The one that belongs to the key while the number of queues stays the same: messages with
+    /// one key stay in order. Retries go there too.
+    case hash(shardingKey: String)
+}
+
+/// Proof that a message is stored as durably as its broker promises.
+public struct SendReceipt: Hashable, Sendable {
+    /// The id that the producer gave the message. Every retry carries the same.
+    public var messageID: String
+    /// The id under which its broker finds it.
+    public var offsetMessageID: String
+    public var queue: TopicQueue
+    public var queueOffset: Int64
+    /// How often it was sent. If more than once, an earlier copy may be stored too.
+    public var attempts: Int
+    /// The broker's region, if it named one.
+    public var region: String?
+}

@@ -1,0 +1,220 @@
+import ClientCore
+import ClientEngine
+import MessageFormat
+import NIOCore
+import RemotingTransport
+import Synchronization
+
+/// Sends messages.
+///
+/// A send that returns has been stored as durably as its broker promises. A send that throws says
+/// in `mayHaveBeenStored` whether consumers may see the message nevertheless. Attempts that fail
+/// are repeated, with another broker if there is one, until the deadline is over; a message can
+/// therefore be stored twice, with the same `messageID`.
+///
+/// One producer can be used from any number of tasks. Close it when done.
+public final class Producer: Sendable {
+    public struct Options: Sendable {
+        /// The producer group, as servers and tools show it.
+        public var group = "APUS_PRODUCER"
+        /// For one send, all attempts and waits included.
+        public var deadline: Duration = .seconds(10)
+        /// For one attempt: what a broker that hangs may cost.
+        public var attemptTimeout: Duration = .seconds(3)
+        public var attemptsMax = 32
+        /// Off, an attempt whose outcome is unknown is not repeated: each message is stored at
+        /// most once instead of at least once.
+        public var repeatsUnknown = true
+        /// Messages that may be under way at once. `enqueue` and `send` wait while it is full.
+        public var inFlightMax = 4096
+        /// The same, in bytes.
+        public var inFlightBytesMax = 64 << 20
+        /// In the order in which they are called.
+        public var interceptors: [any SendInterceptor] = []
+
+        public init() {}
+    }
+
+    private let options: Options
+    private let window: InFlightWindow
+    private let connection: ClientConnection
+    private let loop: ProducerLoop
+    private let ids: Mutex<MessageIDGenerator>
+    private let lastSend = Atomic<UInt64>(0)
+    private let isClosed = Atomic<Bool>(false)
+
+    public init(_ configuration: ApusClient.Configuration, options: Options = Options()) {
+        self.options = options
+        self.window = InFlightWindow(
+            countMax: options.inFlightMax, bytesMax: options.inFlightBytesMax)
+        let closings = ClosingsRelay()
+        let connection = ClientConnection(configuration, onClosed: { closings.closed($0) })
+        self.connection = connection
+        self.ids = Mutex(
+            MessageIDGenerator(
+                ip: connection.identity.ip, processID: connection.identity.processID,
+                instance: connection.identity.instance))
+        self.loop = ProducerLoop(
+            connection, engine: Self.engine(connection, options), group: options.group,
+            window: self.window, interceptors: options.interceptors)
+        closings.relay { [weak loop = self.loop] in loop?.post(.connectionClosed($0)) }
+    }
+
+    deinit {
+        if !self.isClosed.load(ordering: .relaxed) {
+            self.loop.post(.close)
+            let remoting = self.connection.remoting
+            Task { await remoting.shutdown() }
+        }
+    }
+
+    private static func engine(
+        _ connection: ClientConnection, _ options: Options
+    ) -> ProducerEngine {
+        let identity = connection.identity
+        var engine = ProducerEngine.Configuration(
+            group: options.group, clientID: identity.clientID,
+            nameServers: connection.configuration.nameServers)
+        engine.policy.deadline = options.deadline
+        engine.policy.attemptTimeout = options.attemptTimeout
+        engine.policy.attemptsMax = options.attemptsMax
+        engine.policy.repeatsUnknown = options.repeatsUnknown
+        engine.routes.interval = connection.configuration.routeInterval
+        engine.heartbeatInterval = connection.configuration.heartbeatInterval
+        engine.firstQueue = Int(identity.instance)
+        return ProducerEngine(engine)
+    }
+
+    /// The id under which servers know this producer.
+    public var clientID: String { self.connection.identity.clientID }
+}
+
+// MARK: - Sending
+
+extension Producer {
+    /// Sends a message and waits until it is stored.
+    @discardableResult
+    public func send(
+        _ message: Message, to selection: QueueSelection = .roundRobin, deadline: Duration? = nil
+    ) async throws(ApusClientError) -> SendReceipt {
+        try await self.enqueue(message, to: selection, deadline: deadline).receipt
+    }
+
+    /// Hands a message over and returns at once, or as soon as the in-flight window has room.
+    ///
+    /// Messages leave in the order of the calls. The ticket has the receipt later; whoever does not
+    /// ask for it does not learn whether the message was stored.
+    public func enqueue(
+        _ message: Message, to selection: QueueSelection = .roundRobin, deadline: Duration? = nil
+    ) async throws(ApusClientError) -> SendTicket {
+        let outgoing = try self.outgoing(message, selection)
+        return try await self.hand(
+            OutgoingSend(
+                topic: message.topic, messages: [outgoing], placement: selection.placement),
+            bytes: message.bytes, deadline: deadline)
+    }
+
+    /// Sends messages of one topic as one request: they are stored together, one after the other
+    /// on one queue, or not at all.
+    @discardableResult
+    public func sendBatch(
+        _ messages: [Message], to selection: QueueSelection = .roundRobin,
+        deadline: Duration? = nil
+    ) async throws(ApusClientError) -> [SendReceipt] {
+        guard let topic = messages.first?.topic else { return [] }
+        guard messages.allSatisfy({ $0.topic == topic }) else {
+            throw ApusClientError(
+                .invalidArgument, "the messages of a batch must have one topic")
+        }
+        var outgoing: [OutgoingMessage] = []
+        for message in messages { outgoing.append(try self.outgoing(message, selection)) }
+        let bytes = messages.reduce(0) { $0 + $1.bytes }
+        guard bytes <= Message.bodyBytesMax else {
+            throw ApusClientError(
+                .messageRefused,
+                "the batch takes \(bytes) bytes, at most \(Message.bodyBytesMax) are allowed")
+        }
+        let ticket = try await self.hand(
+            OutgoingSend(
+                topic: topic, messages: outgoing, isBatch: true, placement: selection.placement),
+            bytes: bytes, deadline: deadline)
+        return try await ticket.receipts
+    }
+
+    /// Sends a message without asking for an answer. Returns when it was handed to a connection;
+    /// nobody learns whether it was stored.
+    public func sendOneWay(
+        _ message: Message, to selection: QueueSelection = .roundRobin
+    ) async throws(ApusClientError) {
+        let outgoing = try self.outgoing(message, selection)
+        let ticket = try await self.hand(
+            OutgoingSend(
+                topic: message.topic, messages: [outgoing], placement: selection.placement,
+                isOneWay: true),
+            bytes: message.bytes, deadline: nil)
+        _ = try await ticket.receipts
+    }
+
+    /// Looks a topic's route up and connects before the first send has to wait for it.
+    public func prepare(topic: String) { self.loop.post(.prepare(topic: topic)) }
+
+    /// Waits for what is under way (each send ends by its deadline), tells the brokers, and closes
+    /// the connections. Later sends fail.
+    public func close() async {
+        guard !self.isClosed.exchange(true, ordering: .relaxed) else { return }
+        self.window.close()
+        await self.window.untilIdle()
+        self.loop.post(.close)
+        // The goodbyes leave before the connections close: both happen on the loop, in order.
+        try? await self.connection.eventLoop.submit {}.get()
+        await self.connection.remoting.shutdown()
+    }
+
+    private func outgoing(
+        _ message: Message, _ selection: QueueSelection
+    ) throws(ApusClientError) -> OutgoingMessage {
+        let now = SystemClock.wall()
+        let id = self.ids.withLock { $0.next(at: now) }
+        return try message.outgoing(id: id, shardingKey: selection.shardingKey)
+    }
+
+    private func hand(
+        _ send: OutgoingSend, bytes: Int, deadline: Duration?
+    ) async throws(ApusClientError) -> SendTicket {
+        try await self.window.enter(bytes: bytes)
+        let id = SendID(self.lastSend.wrappingAdd(1, ordering: .relaxed).newValue)
+        let ticket = SendTicket(messageIDs: send.messages.map(\.uniqueKey), bytes: bytes)
+        self.loop.post(.send(id, send, deadline: deadline, ticket))
+        return ticket
+    }
+}
+
+extension QueueSelection {
+    fileprivate var placement: OutgoingSend.Placement {
+        switch self {
+        case .roundRobin: .anyQueue
+        case .queue(let queue): .queue(queue.queue)
+        case .hash(let shardingKey): .key(shardingKey)
+        }
+    }
+
+    fileprivate var shardingKey: String? {
+        if case .hash(let shardingKey) = self { shardingKey } else { nil }
+    }
+}
+
+/// Runs `body` with a producer and closes it afterwards, whatever happened.
+public func withProducer<Success>(
+    _ configuration: ApusClient.Configuration, options: Producer.Options = Producer.Options(),
+    _ body: (Producer) async throws -> Success
+) async rethrows -> Success {
+    let producer = Producer(configuration, options: options)
+    do {
+        let result = try await body(producer)
+        await producer.close()
+        return result
+    } catch {
+        await producer.close()
+        throw error
+    }
+}
