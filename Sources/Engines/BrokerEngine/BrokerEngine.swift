@@ -10,9 +10,9 @@ package import RemotingProtocol
 /// `takeEffects()`. Whatever is sent within a turn, and while an earlier batch is being flushed,
 /// shares one batch, one write and one flush.
 ///
-/// Files by concern: `Sending`, `Writing` (batches, confirm offset, answers), `Pulling`,
-/// `Membership`, `Offsets`, `Queries`, `TopicRequests`, `GroupRequests`, `StatusRequests`,
-/// `Replay`, `Maintenance`.
+/// Files by concern: `Sending`, `Writing` (batches, confirm offset, answers), `Pulling`, `Holding`,
+/// `Membership`, `OffsetRequests`, `Queries`, `TopicRequests`, `Administering`, `Replay`,
+/// `Maintenance`.
 package struct BrokerEngine: Sendable {
     package let settings: BrokerSettings
     package internal(set) var delivery: DeliveryState
@@ -38,6 +38,7 @@ package struct BrokerEngine: Sendable {
     var effects: [Effect] = []
     var scratch: [UInt8] = []
     var offsetsGatheredAt: Tick
+    let bootTime: Timestamp
 
     package mutating func takeEffects() -> [Effect] {
         defer { self.effects.removeAll(keepingCapacity: true) }

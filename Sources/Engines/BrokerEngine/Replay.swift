@@ -26,6 +26,7 @@ extension BrokerEngine {
         self.holds = PullHold()
         self.now = now
         self.offsetsGatheredAt = now.tick
+        self.bootTime = now.wall
     }
 
     /// A sealed segment is there, with its index.

@@ -1,0 +1,34 @@
+import RemotingProtocol
+
+// What operators ask and change: one function per request code, in the files named beside.
+extension BrokerEngine {
+    mutating func administer(_ command: ReceivedCommand, from caller: Caller) throws {
+        switch RequestCode(rawValue: command.code) {
+        // TopicAdministration
+        case .updateAndCreateTopic: try self.updateTopic(command, from: caller)
+        case .deleteTopicInBroker: try self.deleteTopic(command, from: caller)
+        case .getAllTopicConfig: self.allTopics(caller)
+        case .getTopicConfig: try self.topicConfig(command, from: caller)
+        case .getTopicStatsInfo: try self.topicStats(command, from: caller)
+        case .queryTopicConsumeByWho: try self.groupsOfTopic(command, from: caller)
+        case .getSystemTopicListFromBroker: self.systemTopics(caller)
+        // GroupAdministration
+        case .updateAndCreateSubscriptionGroup: try self.updateGroup(command, from: caller)
+        case .deleteSubscriptionGroup: try self.deleteGroup(command, from: caller)
+        case .getAllSubscriptionGroupConfig: self.allGroups(caller)
+        case .getSubscriptionGroupConfig: try self.groupConfig(command, from: caller)
+        case .getConsumeStats: try self.consumeStats(command, from: caller)
+        case .getConsumerConnectionList: try self.consumerConnections(command, from: caller)
+        case .getProducerConnectionList: try self.producerConnections(command, from: caller)
+        case .getAllConsumerOffset: self.allConsumerOffsets(caller)
+        case .queryTopicsByConsumer: try self.topicsOfGroup(command, from: caller)
+        case .querySubscriptionByConsumer: try self.subscriptionOf(command, from: caller)
+        // BrokerStatus
+        case .getBrokerRuntimeInfo: self.runtimeInfo(caller)
+        case .getBrokerConfig: self.brokerConfig(caller)
+        default:
+            throw Refusal(
+                .requestCodeNotSupported, " request type \(command.code) not supported")
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import DeliveryCore
+import LogCore
+import MessageFormat
+import RemotingProtocol
+
+// How the broker is, for operators.
+extension BrokerEngine {
+    mutating func brokerConfig(_ caller: Caller) {
+        let settings = self.settings
+        let text = PropertiesText(pairs: [
+            (key: "brokerClusterName", value: settings.clusterName),
+            (key: "brokerName", value: settings.brokerName),
+            (key: "brokerId", value: String(settings.brokerID)),
+            (
+                key: "flushDiskType",
+                value: settings.flushMode == .sync ? "SYNC_FLUSH" : "ASYNC_FLUSH"
+            ),
+            (key: "brokerRole", value: "ASYNC_MASTER"),
+            (key: "maxMessageSize", value: String(settings.bodyBytesMax)),
+            (key: "mappedFileSizeCommitLog", value: String(settings.log.segmentBytes)),
+            (key: "autoCreateTopicEnable", value: String(settings.delivery.autoCreateTopic)),
+            (
+                key: "autoCreateSubscriptionGroup",
+                value: String(settings.delivery.autoCreateGroup)
+            ),
+        ])
+        self.succeed(caller, body: text.encoded)
+    }
+
+    /// The keys that RocketMQ's tools read, as far as this broker has something to say.
+    mutating func runtimeInfo(_ caller: Caller) {
+        let counters = self.counters
+        let total = String(counters.messagesPut)
+        let none = "0.0 0.0 0.0"
+        let table: [String: String] = [
+            "brokerVersionDesc": "V5_3_3", "brokerVersion": String(ProtocolVersion.current),
+            "brokerActive": "true",
+            "bootTimestamp": String(self.bootTime.milliseconds),
+            "putTps": none, "getTransferredTps": none, "getFoundTps": none, "getMissTps": none,
+            "getTotalTps": none,
+            "msgPutTotalTodayNow": total, "msgPutTotalTodayMorning": "0",
+            "msgPutTotalYesterdayMorning": "0",
+            "msgGetTotalTodayNow": String(counters.messagesGot), "msgGetTotalTodayMorning": "0",
+            "msgGetTotalYesterdayMorning": "0",
+            "putMessageTimesTotal": total,
+            "putMessageSizeTotal": String(counters.bytesPut),
+            "commitLogMinOffset": String(self.segments.oldest?.base.bytes ?? 0),
+            "commitLogMaxOffset": String(self.progress.confirmed.bytes),
+            "commitLogDiskRatio": String(self.diskUsedRatio),
+            "consumeQueueDiskRatio": String(self.diskUsedRatio),
+            "remainHowManyDataToFlush": "\(self.log.end.distance(from: self.progress.durable)) B",
+            "remainHowManyDataToCommit": "0 B", "dispatchBehindBytes": "0",
+            "sendThreadPoolQueueSize": String(self.answers.count),
+            "sendThreadPoolQueueCapacity": "0", "sendThreadPoolQueueHeadWaitTimeMills": "0",
+            "pullThreadPoolQueueSize": String(self.holds.count),
+            "pullThreadPoolQueueCapacity": "0", "pullThreadPoolQueueHeadWaitTimeMills": "0",
+            "queryThreadPoolQueueHeadWaitTimeMills": "0", "pageCacheLockTimeMills": "0",
+            "earliestMessageTimeStamp": "-1",
+        ]
+        self.succeed(caller, body: KVTable(table: table).encoded)
+    }
+}
