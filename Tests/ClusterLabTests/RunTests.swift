@@ -41,9 +41,9 @@ struct RunTests {
         defer { scratch.delete() }
         let run = RunOfTwo(directory: scratch.path)
         try run.write()
-        let alone = try Judgement.verdict(on: run.workload, with: [])
+        let alone = try HistoryCheck.verdict(on: [run.workload])
         #expect(alone.duplicatedInAll == 0)
-        let all = try Judgement.verdict(on: run.workload, with: [run.extra])
+        let all = try HistoryCheck.verdict(on: [run.workload, run.extra])
         #expect(all.outcome == .valid, "\(all.reasons)")
         #expect(all.duplicated == [.consumerLeft: 1])
         #expect(all.table.contains("1: 1 redelivered, as the consumer that had it died or left"))

@@ -4,7 +4,7 @@ import Glibc
 
 /// The command behind `cluster/launch`.
 @main
-struct ApusLab: ParsableCommand {
+struct ApusLab: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster/launch",
         abstract: "Start, watch and break a cluster of real processes on this machine.",
@@ -15,15 +15,20 @@ struct ApusLab: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             Up.self, Down.self, Status.self, Logs.self, Kill.self, Pause.self, Resume.self,
-            Restart.self, Wipe.self,
+            Restart.self, Wipe.self, DemoCommand.self, KillLoopCommand.self,
+            ExtraConsumerCommand.self,
         ])
 
     /// Runs the command, and turns the lab's errors into one line and an exit code.
-    static func main() {
+    static func main() async {
         Interrupt.install()
         do {
             var command = try self.parseAsRoot()
-            try command.run()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
         } catch let error as LabError {
             say("error: \(error)")
             Glibc.exit(error.exitCode)

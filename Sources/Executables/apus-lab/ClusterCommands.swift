@@ -35,7 +35,7 @@ struct ShapeOptions: ParsableArguments {
     }
 }
 
-struct Up: ParsableCommand {
+struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Start a cluster in the background and wait until every node serves.")
 
@@ -44,10 +44,11 @@ struct Up: ParsableCommand {
     @Option(help: "Added to every port: name servers from 9876, brokers from 10911 in steps of 20.")
     var portOffset = 0
 
-    func run() throws {
+    func run() async throws {
         let options = try self.shape.options(
             name: self.cluster.name, portOffset: self.portOffset)
         let cluster = try Cluster.up(options, in: LabDirectories.find(), report: say)
+        try await cluster.waitUntilRouted()
         show("cluster \(cluster.name) is up; clients use \(cluster.plan.nameServerAddresses)")
     }
 }

@@ -77,6 +77,7 @@ package struct ClusterPlan: Hashable, Codable, Sendable {
             name: name, kind: .broker, port: port,
             settings: [
                 "namesrvAddr": nameServers,
+                "bindAddress": Self.host,
                 "brokerName": name,
                 "brokerIP1": Self.host,
                 "listenPort": "\(port)",

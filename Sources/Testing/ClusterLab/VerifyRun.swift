@@ -70,6 +70,6 @@ package struct VerifyRun {
     /// Waits for the workload's end and judges it together with what others saw.
     package mutating func finish(with others: [String]) throws -> Verdict {
         _ = try self.process.end(within: .seconds(self.shape.seconds) + Self.settlesWithin)
-        return try Judgement.verdict(on: self.watch.path, with: others)
+        return try HistoryCheck.verdict(on: [self.watch.path] + others)
     }
 }
