@@ -92,7 +92,8 @@ package struct Workload: Sendable {
     private func consumer(_ index: Int) -> WorkloadConsumer {
         WorkloadConsumer(
             member: Member(consumer: "\(self.plan.run)-c\(index)", group: self.plan.group),
-            plan: self.plan, nameServers: self.access.nameServers, recorder: self.recorder)
+            topic: self.plan.topic, nameServers: self.access.nameServers,
+            recorder: self.recorder)
     }
 }
 

@@ -54,7 +54,7 @@ struct WorkloadProducer {
         let target = queues[self.turn % queues.count]
         self.turn += 1
         let body = MessageValue(id: id, topic: self.plan.topic, size: self.plan.size).encoded
-        let command = SendRequest(producerGroup: "\(self.plan.group)-producers", keys: "\(id)")
+        let command = SendTemplate(producerGroup: "\(self.plan.group)-producers", keys: "\(id)")
             .command(body, to: target.queue, at: Recorder.wallNow)
         self.recorder.record(.sendStarted(id, topic: self.plan.topic))
         let report = await self.report(on: command, to: target)

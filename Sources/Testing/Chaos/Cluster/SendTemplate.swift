@@ -2,7 +2,7 @@ package import MessageFormat
 package import RemotingProtocol
 
 /// Builds send requests with everything that stays the same worked out once, and reads the answers.
-package struct SendRequest: Sendable {
+package struct SendTemplate: Sendable {
     private let producerGroup: String
     private let properties: String
 

@@ -1,0 +1,225 @@
+import ArgumentParser
+import Chaos
+import MessageFormat
+import RemotingProtocol
+
+struct GroupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "group", abstract: "Look at consumer groups, their members and their lag.",
+        subcommands: [
+            GroupList.self, GroupInfo.self, GroupLag.self, GroupSeek.self,
+        ])
+}
+
+struct GroupList: ApusCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the consumer groups.",
+        discussion: """
+            Example:
+              apus group list
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func perform() async throws {
+        let rows = try await self.connection.withCluster { access in
+            try await attempting("cannot list the groups") { () async throws(AccessError) in
+                var rows: [(name: String, members: Int)] = []
+                for group in try await access.groups() {
+                    let members = try await access.members(of: group.name).count
+                    rows.append((group.name, members))
+                }
+                return rows
+            }
+        }
+        if self.output.json {
+            Terminal.print([
+                "groups": .array(
+                    rows.map {
+                        ["group": .string($0.name), "members": .integer(Int64($0.members))]
+                    })
+            ])
+        } else {
+            var table = Table("GROUP", "MEMBERS")
+            for row in rows { table.add(row.name, "\(row.members)") }
+            Terminal.print(table.text)
+        }
+    }
+}
+
+struct GroupInfo: ApusCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Show a group's settings, members and subscriptions.",
+        discussion: """
+            Example:
+              apus group info billing
+            """)
+
+    @Argument(help: "The group's name.")
+    var name: String
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func perform() async throws {
+        let what = "cannot show group \(self.name)"
+        let (group, members) = try await self.connection.withCluster { access in
+            try await attempting(what) { () async throws(AccessError) in
+                (
+                    try await access.groups().first { $0.name == self.name },
+                    try await access.members(of: self.name)
+                )
+            }
+        }
+        guard let group else {
+            throw CommandFailure.notFound(
+                "cannot show group \(self.name)", try: "look for the name in `apus group list`")
+        }
+        if self.output.json {
+            Terminal.print([
+                "group": .string(group.name), "settings": group.json,
+                "members": .array(members.map(\.json)),
+            ])
+        } else {
+            Terminal.print(Self.text(group, members))
+        }
+    }
+
+    private static func text(_ group: SubscriptionGroupConfig, _ members: [GroupMemberInfo])
+        -> String
+    {
+        let may = group.consumeEnable ? "may consume" : "may NOT consume"
+        var text =
+            "\(group.name): \(may), at most \(group.retryTimesMax) retries, "
+            + "\(members.count) members"
+        guard !members.isEmpty else { return text }
+        var table = Table("CLIENT", "ADDRESS", "LANGUAGE", "SUBSCRIPTIONS")
+        for member in members {
+            table.add(
+                member.clientID, member.address, member.language,
+                member.subscriptions.joined(separator: ", "))
+        }
+        text += "\n" + table.text
+        return text
+    }
+}
+
+struct GroupLag: ApusCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lag", abstract: "Show how far a group is behind, per queue.",
+        discussion: """
+            Example:
+              apus group lag billing --topic orders
+            """)
+
+    @Argument(help: "The group's name.")
+    var name: String
+    @Option(help: "Only this topic.")
+    var topic: String?
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func perform() async throws {
+        let what = "cannot show the lag of group \(self.name)"
+        let rows = try await self.connection.withCluster { access in
+            try await attempting(what) { () async throws(AccessError) in
+                try await access.lag(of: self.name, topic: self.topic)
+            }
+        }
+        guard !rows.isEmpty else {
+            throw CommandFailure(
+                .negative, what, because: "it has committed nothing",
+                try: "look for the name in `apus group list`")
+        }
+        let total = rows.reduce(0) { $0 + $1.lag }
+        if self.output.json {
+            Terminal.print([
+                "group": .string(self.name), "lag": .integer(total),
+                "queues": .array(rows.map(\.json)),
+            ])
+        } else {
+            var table = Table("TOPIC", "BROKER", "QUEUE", "COMMITTED", "NEXT", "LAG")
+            for row in rows {
+                table.add(
+                    row.queue.topic, row.queue.brokerName, "\(row.queue.queueID)",
+                    "\(row.committed)", "\(row.end)", "\(row.lag)")
+            }
+            Terminal.print("\(self.name) is \(total) messages behind\n" + table.text)
+        }
+    }
+}
+
+struct GroupSeek: ApusCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "seek", abstract: "Move a group's position in a topic.",
+        discussion: """
+            Examples:
+              apus group seek billing --topic orders --to first
+              apus group seek billing --topic orders --to 2026-11-21T10:00
+              apus group seek billing --topic orders --to 30m
+            """)
+
+    @Argument(help: "The group's name.")
+    var name: String
+    @Option(help: "The topic.")
+    var topic: String
+    @Option(
+        help: ArgumentHelp(
+            "first, last, a time (UTC), or an age such as 30m.", valueName: "position"))
+    var to: String
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func perform() async throws {
+        guard let start = StartPosition(self.to, now: Recorder.wallNow) else {
+            throw StartPosition.failure(self.to, option: "--to")
+        }
+        let what = "cannot move group \(self.name)"
+        let moved = try await self.connection.withCluster { access in
+            let members = try await attempting(what) { () async throws(AccessError) in
+                try await access.members(of: self.name)
+            }
+            // A live member would write its own position over the new one.
+            guard members.isEmpty else {
+                throw CommandFailure(
+                    .unavailable, what, because: "it has \(members.count) members at work",
+                    try: "stop them first: \(members.map(\.clientID).joined(separator: ", "))")
+            }
+            return try await attempting(what) { () async throws(AccessError) in
+                var moved: [QueuePosition] = []
+                let route = try await access.route(of: self.topic)
+                for queue in route.readableQueues(of: self.topic) {
+                    let offset = try await access.offset(in: queue, at: start)
+                    try await access.commit(offset, of: self.name, in: queue)
+                    moved.append(QueuePosition(queue.queue, offset))
+                }
+                return moved
+            }
+        }
+        self.report(moved)
+    }
+
+    private func report(_ moved: [QueuePosition]) {
+        if self.output.json {
+            Terminal.print([
+                "group": .string(self.name), "topic": .string(self.topic),
+                "queues": .array(
+                    moved.map {
+                        [
+                            "broker": .string($0.queue.brokerName),
+                            "queue": .integer(Int64($0.queue.queueID)),
+                            "offset": .integer($0.offset.value),
+                        ]
+                    }),
+            ])
+        } else {
+            var table = Table("BROKER", "QUEUE", "OFFSET")
+            for position in moved {
+                table.add(
+                    position.queue.brokerName, "\(position.queue.queueID)",
+                    "\(position.offset.value)")
+            }
+            Terminal.print("\(self.name) will continue in \(self.topic) here:\n" + table.text)
+        }
+    }
+}
