@@ -36,6 +36,12 @@ enum Directory {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    static func status(of path: String) throws(StorageError) -> FileStatus {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw .last("stat", path) }
+        return FileStatus(status)
+    }
+
     /// Deletes a file; it is no error when there is none.
     static func delete(_ path: String) throws(StorageError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw .last("unlink", path) }

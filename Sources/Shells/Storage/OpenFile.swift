@@ -94,14 +94,10 @@ final class OpenFile: Sendable {
         return false
     }
 
-    func status() throws(StorageError) -> (bytes: Int, modifiedMilliseconds: Int64) {
+    func status() throws(StorageError) -> FileStatus {
         var status = stat()
         guard fstat(self.descriptor, &status) == 0 else { throw .last("fstat", self.path) }
-        let modified = status.st_mtim
-        return (
-            Int(status.st_size),
-            Int64(modified.tv_sec) * 1_000 + Int64(modified.tv_nsec) / 1_000_000
-        )
+        return FileStatus(status)
     }
 
     func readAll(bytesMax: Int) throws(StorageError) -> [UInt8] {
@@ -111,6 +107,19 @@ final class OpenFile: Sendable {
         }
         bytes.removeLast(bytes.count - count)
         return bytes
+    }
+}
+
+/// Size and age of a file.
+struct FileStatus: Hashable, Sendable {
+    let bytes: Int
+    let modified: Timestamp
+
+    init(_ status: stat) {
+        let modified = status.st_mtim
+        self.bytes = Int(status.st_size)
+        self.modified = Timestamp(
+            milliseconds: Int64(modified.tv_sec) * 1_000 + Int64(modified.tv_nsec) / 1_000_000)
     }
 }
 

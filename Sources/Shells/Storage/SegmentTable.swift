@@ -31,11 +31,11 @@ extension LogStore {
             let (bases, active) = self.table.withLock { ($0.bases, $0.activeBase) }
             var infos: [SegmentInfo] = []
             for base in bases {
-                let status = try self.openSegments.file(base).status()
+                let status = try Directory.status(of: self.paths.segment(base))
                 infos.append(
                     SegmentInfo(
                         base: base, bytes: status.bytes,
-                        modified: Timestamp(milliseconds: status.modifiedMilliseconds),
+                        modified: status.modified,
                         hasIndex: Directory.exists(self.paths.index(base)),
                         isSpare: active.map { $0 < base } ?? false))
             }
@@ -75,15 +75,16 @@ extension LogStore {
 
     /// Makes the file of the segment at `base`, which follows the last one.
     func createSegment(_ base: PhysicalOffset) throws(StorageError) -> OpenFile {
+        let file: OpenFile
         do throws(StorageError) {
-            let file = try OpenFile(self.paths.segment(base), .create)
-            try Directory.flush(self.paths.commitLog)
-            self.table.withLock { table in
-                if table.bases.last != base { table.bases.append(base) }
-            }
-            return file
+            file = try OpenFile(self.paths.segment(base), .create)
         } catch {
             throw error.orNoSpace(bytesNeeded: self.segmentBytes)
         }
+        try Directory.flush(self.paths.commitLog)
+        self.table.withLock { table in
+            if table.bases.last != base { table.bases.append(base) }
+        }
+        return file
     }
 }

@@ -81,39 +81,47 @@ package final class StoreWriter: Sendable {
         self.onCompletion = onCompletion
     }
 
-    /// Hands an order to the writer's thread. False when too much is waiting: the order was not
+    /// Hands orders to the writer's thread, all or none. False when too much is waiting: nothing was
     /// taken, try again after the next completion.
-    package func submit(_ order: WriteOrder) -> Bool {
+    package func submit(_ orders: [WriteOrder]) -> Bool {
+        guard !orders.isEmpty else { return true }
         let (isTaken, mustWake) = self.queue.withLock { queue in
             guard !queue.isStopping, queue.bytes < self.options.queuedBytesMax else {
                 return (false, false)
             }
-            queue.orders.append(order)
-            queue.bytes += order.bytes.count
-            return (true, !queue.isBusy && queue.orders.count == 1)
+            let wasEmpty = queue.orders.isEmpty
+            queue.orders += orders
+            queue.bytes += orders.reduce(0) { $0 + $1.bytes.count }
+            return (true, wasEmpty && !queue.isBusy)
         }
         if mustWake { self.wakeup.signal() }
         return isTaken
     }
 
-    /// Carries the order out on the caller's thread when nobody writes and nothing waits, which
-    /// saves two hops between threads. nil when the writer is busy: `submit` it.
+    package func submit(_ order: WriteOrder) -> Bool { self.submit([order]) }
+
+    /// Carries orders out on the caller's thread when nobody writes and nothing waits, which saves
+    /// two hops between threads. nil when the writer is busy: `submit` them.
     ///
     /// What it returns is not reported to `onCompletion`.
-    package func writeInline(_ order: WriteOrder) -> WriteCompletion? {
+    package func writeInline(_ orders: [WriteOrder]) -> WriteCompletion? {
         let isMine = self.queue.withLock { queue in
             guard !queue.isBusy, !queue.isStopping, queue.orders.isEmpty else { return false }
             queue.isBusy = true
             return true
         }
         guard isMine else { return nil }
-        let completion = self.perform([order])
+        let completion = self.perform(orders)
         let mustWake = self.queue.withLock { queue in
             queue.isBusy = false
             return !queue.orders.isEmpty || queue.isStopping
         }
         if mustWake { self.wakeup.signal() }
         return completion
+    }
+
+    package func writeInline(_ order: WriteOrder) -> WriteCompletion? {
+        self.writeInline([order])
     }
 
     /// Whether the disk has room for what comes.
