@@ -1,0 +1,214 @@
+import BrokerEngine
+import LogCore
+import MessageFormat
+import NIOCore
+import RemotingProtocol
+
+/// A broker engine on a bench: requests go in as the wire brings them, the disk is a list, and
+/// nothing is durable until the test says so.
+struct EngineBench {
+    private(set) var engine: BrokerEngine
+    private(set) var answers: [Answer] = []
+    private(set) var others: [Effect] = []
+    /// Everything that was handed to the writer, in order.
+    private(set) var disk: [PlannedBatch] = []
+    private var tick = Tick(.seconds(10))
+    private var nextOpaque: Int32 = 1
+
+    struct Answer {
+        var connection: ConnectionID
+        var opaque: Int32
+        var code: ResponseCode
+        var fields: [HeaderField]
+        var remark: String?
+        var entries: [IndexEntry]
+    }
+
+    static let wall = Timestamp(milliseconds: 1_700_000_000_000)
+
+    static func settings(
+        segmentBytes: Int = 1 << 20, _ change: (inout BrokerSettings) -> Void = { _ in }
+    ) -> BrokerSettings {
+        var settings = BrokerSettings()
+        settings.log.segmentBytes = segmentBytes
+        settings.storeHost = HostAddress(ip: [127, 0, 0, 1], port: 10911)
+        change(&settings)
+        return settings
+    }
+
+    /// A broker that starts on an empty disk.
+    init(_ settings: BrokerSettings = EngineBench.settings()) {
+        self.engine = BrokerEngine(settings: settings, logID: 1, at: Self.now(.seconds(10)))
+        self.engine.recovered(to: .zero, activeSegment: nil, at: Self.now(.seconds(10)))
+        self.endTurn()
+        self.complete()
+    }
+
+    /// A broker that starts again on what `earlier` had handed to its disk by then.
+    init(restarting earlier: Self) throws {
+        let settings = earlier.engine.settings
+        self.engine = BrokerEngine(settings: settings, logID: 1, at: Self.now(.seconds(10)))
+        let segmentBytes = Int64(settings.log.segmentBytes)
+        let last = (earlier.disk.last?.position.bytes ?? 0) / segmentBytes * segmentBytes
+        for batch in earlier.disk where batch.position.bytes >= last {
+            try batch.bytes.withUnsafeBytes { bytes in
+                let header = try LogBatchHeader(checking: bytes, at: batch.position, logID: 1)
+                try self.engine.replay(bytes, header, segment: PhysicalOffset(last))
+            }
+        }
+        self.engine.recovered(
+            to: earlier.disk.last?.end ?? .zero, activeSegment: PhysicalOffset(last),
+            at: Self.now(.seconds(10)))
+        self.endTurn()
+    }
+
+    private static func now(_ sinceStart: Duration) -> Now {
+        Now(tick: Tick(sinceStart), wall: Self.wall)
+    }
+
+    private var now: Now {
+        let seconds = self.tick.nanoseconds / 1_000_000 - 10_000
+        return Now(
+            tick: self.tick, wall: Timestamp(milliseconds: Self.wall.milliseconds + seconds))
+    }
+
+    /// Sends a request and ends the turn. Returns its opaque number.
+    @discardableResult
+    mutating func request(_ command: RemotingCommand, from connection: UInt64 = 1) -> Int32 {
+        var command = command
+        command.opaque = self.nextOpaque
+        self.nextOpaque += 1
+        var bytes = ByteBuffer()
+        command.encode(into: &bytes)
+        bytes.moveReaderIndex(forwardBy: 4)
+        guard let received = try? ReceivedCommand(frame: bytes) else {
+            preconditionFailure("our own frames parse")
+        }
+        self.engine.receive(
+            received, from: ConnectionID(connection),
+            remote: HostAddress(ip: [127, 0, 0, 1], port: 5000), at: self.now)
+        self.endTurn()
+        return command.opaque
+    }
+
+    /// The disk has done everything that it was given.
+    mutating func complete() {
+        guard let end = self.disk.last?.end else { return }
+        self.written(upTo: end, durable: end)
+    }
+
+    /// The disk has done everything, and what was gathered meanwhile as well.
+    mutating func settle() {
+        repeat { self.complete() } while self.engine.log.hasGathered
+        self.complete()
+    }
+
+    mutating func written(upTo written: PhysicalOffset, durable: PhysicalOffset) {
+        self.engine.written(upTo: written, durable: durable, at: self.now)
+        self.endTurn()
+    }
+
+    mutating func pass(_ time: Duration) {
+        self.tick = self.tick + time
+        self.engine.advance(to: self.now)
+        self.endTurn()
+    }
+
+    mutating func close(_ connection: UInt64) {
+        self.engine.closed(ConnectionID(connection), at: self.now)
+        self.endTurn()
+    }
+
+    func answer(to opaque: Int32) -> Answer? { self.answers.first { $0.opaque == opaque } }
+
+    func field(_ name: String, of opaque: Int32) -> String? {
+        self.answer(to: opaque)?.fields.first { $0.name == name }?.value
+    }
+
+    private mutating func endTurn() {
+        self.engine.endOfTurn()
+        for effect in self.engine.takeEffects() {
+            switch effect {
+            case .answer(let caller, let command): self.note(caller, command)
+            case .answerSend(let caller, let response): self.note(caller, response.command)
+            case .deliver(let caller, let head, let entries):
+                self.note(caller, head.command, entries)
+            case .write(let batches, _): self.disk += batches
+            default: self.others.append(effect)
+            }
+        }
+    }
+
+    private mutating func note(
+        _ caller: Caller, _ command: RemotingCommand, _ entries: [IndexEntry] = []
+    ) {
+        self.answers.append(
+            Answer(
+                connection: caller.connection, opaque: caller.opaque,
+                code: ResponseCode(rawValue: command.code), fields: command.fields,
+                remark: command.remark, entries: entries))
+    }
+}
+
+/// Requests as clients make them.
+enum Requests {
+    static func send(
+        _ body: String = "hello", topic: String = "T", queue: Int32 = 0, tag: String? = nil,
+        properties: String = "", batch: [UInt8]? = nil
+    ) -> RemotingCommand {
+        var text = properties
+        if let tag { text += "TAGS\u{1}\(tag)\u{2}" }
+        return .request(
+            .sendMessageV2,
+            fields: [
+                "a": "PG", "b": topic, "c": SystemTopic.autoCreate, "d": "4", "e": String(queue),
+                "f": "0", "g": "1700000000000", "h": "0", "i": text, "j": "0", "k": "false",
+                "m": batch == nil ? "false" : "true",
+            ], body: batch ?? Array(body.utf8))
+    }
+
+    static func pull(
+        topic: String = "T", queue: Int32 = 0, offset: Int64, max: Int32 = 32,
+        hold: Int64 = 0, expression: String = "*"
+    ) -> RemotingCommand {
+        .request(
+            .pullMessage,
+            fields: [
+                "consumerGroup": "CG", "topic": topic, "queueId": String(queue),
+                "queueOffset": String(offset), "maxMsgNums": String(max),
+                "sysFlag": hold > 0 ? "6" : "4", "commitOffset": "0",
+                "suspendTimeoutMillis": String(hold), "subscription": expression,
+                "subVersion": "0", "expressionType": "TAG",
+            ])
+    }
+
+    static func commit(_ offset: Int64, topic: String = "T", queue: Int32 = 0) -> RemotingCommand {
+        .request(
+            .updateConsumerOffset,
+            fields: [
+                "consumerGroup": "CG", "topic": topic, "queueId": String(queue),
+                "commitOffset": String(offset),
+            ])
+    }
+
+    static func queryOffset(topic: String = "T", queue: Int32 = 0) -> RemotingCommand {
+        .request(
+            .queryConsumerOffset,
+            fields: ["consumerGroup": "CG", "topic": topic, "queueId": String(queue)])
+    }
+
+    static func heartbeat(_ clientID: String, group: String = "CG") -> RemotingCommand {
+        let data = HeartbeatData(
+            clientID: clientID, producers: [],
+            consumers: [
+                ConsumerData(
+                    group: group, consumeType: .passively, messageModel: .clustering,
+                    consumeFromWhere: .firstOffset,
+                    subscriptions: [
+                        SubscriptionData(
+                            topic: "T", expression: "*", expressionType: "TAG", version: 1)
+                    ], unitMode: false)
+            ])
+        return .request(.heartBeat, body: data.encoded)
+    }
+}

@@ -1,0 +1,95 @@
+import LogCore
+import MessageFormat
+import Testing
+
+@Suite("A consume queue")
+struct ConsumeQueueTests {
+    private let segment = PhysicalOffset.zero
+    private let next = PhysicalOffset(4_096)
+
+    private func entry(_ position: Int64) -> IndexEntry {
+        IndexEntry(
+            position: PhysicalOffset(position), size: 100, checksum: 0, tagHash: 0,
+            storeTimestamp: Timestamp(milliseconds: position))
+    }
+
+    private func queue(confirming count: Int, of assigned: Int) -> ConsumeQueue {
+        var queue = ConsumeQueue(key: QueueKey(topic: "T", queueID: 0))
+        for _ in 0..<assigned { _ = queue.assign() }
+        for number in 0..<count {
+            queue.confirmed(
+                self.entry(Int64(number)), at: QueueOffset(Int64(number)), segment: self.segment)
+        }
+        return queue
+    }
+
+    @Test("an assigned offset is not visible before it is confirmed")
+    func visibility() {
+        let queue = self.queue(confirming: 2, of: 5)
+        #expect(queue.assignedEnd == QueueOffset(5))
+        #expect(queue.visibleEnd == QueueOffset(2))
+        #expect(queue.minOffset == .zero)
+        guard case .none = queue.place(of: QueueOffset(2)) else {
+            Issue.record("an unconfirmed message has a place")
+            return
+        }
+    }
+
+    @Test("a queue whose messages are all unconfirmed is empty for everybody")
+    func nothingConfirmed() {
+        let queue = self.queue(confirming: 0, of: 3)
+        #expect(queue.visibleEnd == .zero)
+        #expect(queue.minOffset == .zero)
+    }
+
+    @Test("an index file takes over from memory, at the same offsets")
+    func sealing() {
+        var queue = self.queue(confirming: 3, of: 3)
+        _ = queue.assign()
+        queue.confirmed(self.entry(5_000), at: QueueOffset(3), segment: self.next)
+        queue.adopt(
+            SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 40))
+        #expect(queue.minOffset == .zero)
+        #expect(queue.visibleEnd == QueueOffset(4))
+        guard case .file(let run) = queue.place(of: QueueOffset(1)) else {
+            Issue.record("offset 1 is not in the index file")
+            return
+        }
+        #expect(run.ordinals(from: QueueOffset(1)) == 41..<43)
+        guard case .memory(let entries) = queue.place(of: QueueOffset(3)) else {
+            Issue.record("offset 3 is not in memory")
+            return
+        }
+        #expect(entries.first?.position == PhysicalOffset(5_000))
+    }
+
+    @Test("a deleted segment moves the minimum; the end stays")
+    func retention() {
+        var queue = self.queue(confirming: 3, of: 3)
+        queue.adopt(SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 0))
+        queue.drop(segmentsThrough: self.segment)
+        #expect(queue.minOffset == QueueOffset(3))
+        #expect(queue.visibleEnd == QueueOffset(3))
+        #expect(queue.assignedEnd == QueueOffset(3))
+    }
+
+    @Test("a deleted topic's messages are out of reach, and its offsets go on")
+    func deletion() {
+        var queue = self.queue(confirming: 3, of: 3)
+        queue.clear()
+        #expect(queue.minOffset == QueueOffset(3))
+        #expect(queue.assign() == QueueOffset(3))
+    }
+
+    @Test("behind a damaged stretch the queue goes on")
+    func hole() {
+        var queue = self.queue(confirming: 2, of: 2)
+        queue.replayed(self.entry(900), at: QueueOffset(5), segment: self.segment)
+        guard case .none = queue.place(of: QueueOffset(3)) else {
+            Issue.record("a lost message has a place")
+            return
+        }
+        #expect(queue.nextOffset(after: QueueOffset(2)) == QueueOffset(5))
+        #expect(queue.assignedEnd == QueueOffset(6))
+    }
+}

@@ -1,0 +1,70 @@
+import LogCore
+import MessageFormat
+import Testing
+
+@Suite("Snapshots, keys and retention")
+struct StateTests {
+    @Test("a snapshot brings every queue's end and floor to a fresh table")
+    func queueSnapshot() throws {
+        var table = QueueTable()
+        for number in 0..<10_000 {
+            let queue = table.findOrMake(
+                QueueKey(topic: "T\(number % 100)", queueID: Int32(number)))
+            for _ in 0..<(number % 3) { _ = table[queue].assign() }
+        }
+        _ = table.clear(topic: "T2")
+        var restored = QueueTable()
+        for record in QueueSnapshot.records(of: table) {
+            try record.payload.withUnsafeBytes { try QueueSnapshot.apply($0, to: &restored) }
+        }
+        #expect(restored.count == table.count)
+        for queue in table.all {
+            let twin = try #require(restored.queue(queue.key))
+            #expect(twin.assignedEnd == queue.assignedEnd)
+            #expect(twin.floor == queue.floor)
+        }
+    }
+
+    @Test("a snapshot cut anywhere is an error, never a trap")
+    func truncatedSnapshot() throws {
+        var table = QueueTable()
+        _ = table.findOrMake(QueueKey(topic: "Topic", queueID: 3))
+        let payload = QueueSnapshot.records(of: table)[0].payload
+        for count in 0..<payload.count {
+            var restored = QueueTable()
+            #expect(throws: QueueSnapshot.DecodingError.self) {
+                try payload[..<count].withUnsafeBytes {
+                    try QueueSnapshot.apply($0, to: &restored)
+                }
+            }
+        }
+    }
+
+    @Test("properties are found in one pass, whatever their order and however they end")
+    func messageKeys() {
+        let text = "A\u{1}1\u{2}KEYS\u{1}k1 k2\u{2}TAGS\u{1}TagA\u{2}UNIQ_KEY\u{1}u"
+        Array(text.utf8).withUnsafeBytes { bytes in
+            let keys = MessageKeys(bytes)
+            #expect(keys.tagHash == 2_598_919)
+            #expect(
+                keys.hashes(topic: "T") == [
+                    KeyIndex.hash(topic: "T", key: "u"), KeyIndex.hash(topic: "T", key: "k1"),
+                    KeyIndex.hash(topic: "T", key: "k2"),
+                ])
+        }
+    }
+
+    @Test(
+        "only a sealed segment goes, when it is old or the disk is full",
+        arguments: [
+            (SegmentMap.State.sealed, 73.0, 0.1, true), (.sealed, 71.0, 0.1, false),
+            (.sealed, 1.0, 0.9, true), (.active, 100.0, 0.9, false),
+            (.sealing, 100.0, 0.9, false),
+        ])
+    func retention(state: SegmentMap.State, hours: Double, used: Double, goes: Bool) {
+        let segment = SegmentMap.Segment(
+            base: .zero, state: state, youngest: Timestamp(milliseconds: 0))
+        let now = Timestamp(milliseconds: Int64(hours * 3_600_000))
+        #expect(Retention().mayDelete(segment, at: now, diskUsedRatio: used) == goes)
+    }
+}
