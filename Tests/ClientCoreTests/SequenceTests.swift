@@ -9,10 +9,13 @@ import Testing
     @Test("a stamp survives its way through the properties")
     func roundTrip() {
         for givenUp in [[], [2], [2, 5, 6]] as [[Int64]] {
-            let stamp = SequenceStamp(session: "s.1", number: 9, decided: 7, givenUp: givenUp)
-            var properties = MessageProperties()
-            stamp.write(to: &properties)
-            #expect(SequenceStamp(properties) == stamp)
+            for highest in [9, 12] as [Int64] {
+                let stamp = SequenceStamp(
+                    session: "s.1", number: 9, highest: highest, decided: 7, givenUp: givenUp)
+                var properties = MessageProperties()
+                stamp.write(to: &properties)
+                #expect(SequenceStamp(properties) == stamp)
+            }
         }
     }
 
@@ -20,7 +23,7 @@ import Testing
         "a spoilt stamp is no stamp",
         arguments: [
             ("0", "0"), ("x", "0"), ("5", "5"), ("5", ""), ("5", "1:7"), ("5", "1:x"),
-            ("9223372036854775807", "1"), ("-1", "-2"),
+            ("9223372036854775807", "1"), ("-1", "-2"), ("5/4", "1"), ("5/", "1"), ("5/6/7", "1"),
         ])
     func spoilt(number: String, decided: String) {
         var properties = MessageProperties()
@@ -112,6 +115,24 @@ import Testing
         check.forget(self.a)
         #expect(check.received(self.stamp(50, decided: 49), on: self.a) == [])
         #expect(check.totals.lost == 0)
+    }
+
+    @Test("a reader that begins with a retry does not miss what was stored before it")
+    func beginsWithRetry() {
+        var numbering = SequenceNumbering(session: "s")
+        for id in ["m1", "m2", "m3"] { _ = numbering.stamp(message: id, on: self.a) }
+        numbering.acknowledged(message: "m2")
+        numbering.acknowledged(message: "m3")
+        let retry = numbering.stamp(message: "m1", on: self.a)
+        #expect(retry.number == 1)
+        #expect(retry.highest == 3)
+        numbering.acknowledged(message: "m1")
+        let next = numbering.stamp(message: "m4", on: self.a)
+        var check = SequenceCheck()
+        #expect(check.received(retry, on: self.a) == [])
+        #expect(check.received(next, on: self.a) == [])
+        #expect(check.totals.lost == 0)
+        #expect(check.totals.duplicates == 0)
     }
 
     @Test("an absurd gap costs bounded memory")

@@ -38,7 +38,7 @@ package struct SequenceCheck: Sendable {
     package mutating func received(_ stamp: SequenceStamp, on queue: MessageQueue) -> [Finding] {
         self.totals.received += 1
         let findings = self.queues[queue, default: [:]][
-            stamp.session, default: SessionCheck(startingAt: stamp.number)
+            stamp.session, default: SessionCheck(startingWith: stamp)
         ].received(stamp, &self.totals)
         self.forgetOldest(of: queue)
         return findings
@@ -61,6 +61,8 @@ package struct SequenceCheck: Sendable {
 
 /// One session on one queue.
 private struct SessionCheck: Sendable {
+    /// Numbers below may have been stored before the reader began: nothing is said about them.
+    private let first: Int64
     /// Every number below was seen, is open, or was decided.
     private var next: Int64
     private(set) var open: Set<Int64> = []
@@ -69,7 +71,11 @@ private struct SessionCheck: Sendable {
     private(set) var lastAt = 0
 
     /// A reader may begin anywhere: what lies before its first message is not missing.
-    init(startingAt number: Int64) { self.next = number }
+    /// Its first message may be a retry: then higher numbers lie before it.
+    init(startingWith stamp: SequenceStamp) {
+        self.first = stamp.highest == stamp.number ? stamp.number : stamp.highest + 1
+        self.next = self.first
+    }
 
     mutating func received(
         _ stamp: SequenceStamp, _ totals: inout SequenceCheck.Totals
@@ -91,6 +97,7 @@ private struct SessionCheck: Sendable {
             self.next = number + 1
             return []
         }
+        if number < self.first { return [] }
         if self.open.remove(number) != nil {
             totals.reordered += 1
             return [.reordered(number)]

@@ -62,6 +62,7 @@ package struct SequenceNumbering: Sendable {
         let numbering = self.queues[queue] ?? QueueNumbering()
         return SequenceStamp(
             session: "\(self.session).\(numbering.generation)", number: number,
+            highest: max(numbering.next - 1, number),
             decided: min(numbering.decided, number - 1),
             givenUp: numbering.givenUp.map(\.number).filter { $0 < number }.sorted())
     }
@@ -75,7 +76,7 @@ private struct QueueNumbering: Sendable {
     private var isDecided: Deque<Bool> = []
     private(set) var decided: Int64 = 0
 
-    private var next: Int64 { self.decided + Int64(self.isDecided.count) + 1 }
+    var next: Int64 { self.decided + Int64(self.isDecided.count) + 1 }
 
     mutating func take() -> (generation: Int, number: Int64) {
         if self.givenUp.count >= SequenceNumbering.givenUpMax {
