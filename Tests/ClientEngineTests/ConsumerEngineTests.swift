@@ -124,6 +124,29 @@ import Testing
         #expect(again?.message.queueOffset == QueueOffset(0))
         #expect(again?.deliveries == 2)
     }
+
+    @Test("a due message that nobody takes does not keep the clock ringing")
+    func noRinging() {
+        var driver = ConsumerDriver()
+        driver.begin()
+        driver.end(
+            driver.nextPull(), Answers.pulled(.success, next: 2, body: Answers.messages(0..<2)))
+        let taken = [driver.take(), driver.take()].compactMap(\.self)
+        for (delivery, delay) in zip(taken, [1_000, 2_000]) {
+            driver.engine.giveBack(
+                delivery.message.queueOffset, of: delivery.assignment,
+                after: .milliseconds(delay), at: driver.now)
+        }
+        driver.advance(to: ms(100))
+        driver.members(["c1"])
+        #expect(driver.engine.nextWakeAt == ms(1_000))
+        driver.advance(to: ms(1_500))
+        #expect(driver.engine.nextWakeAt == ms(2_000))
+        driver.advance(to: ms(2_000))
+        #expect(driver.engine.nextWakeAt == ms(5_000))
+        #expect(driver.take() != nil)
+        #expect(driver.take() != nil)
+    }
 }
 
 @Suite struct RebalanceTests {

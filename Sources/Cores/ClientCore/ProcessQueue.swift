@@ -66,14 +66,16 @@ package struct ProcessQueue<Message: Sendable>: Sendable {
             && self.pullOffset.distance(from: self.commitOffset) < self.limits.spanMax
     }
 
-    /// When the first message that was given back is due again.
-    package var nextDueAt: Tick? { self.delayed.first?.dueAt }
+    /// When, after `tick`, the next message that was given back becomes due.
+    package func nextDueAt(after tick: Tick) -> Tick? {
+        self.delayed.first { $0.dueAt > tick }?.dueAt
+    }
 
     private var hasFresh: Bool { self.freshFrom < self.entries.count }
 
     /// Whether `take` would find something.
     package func hasSomething(at now: Tick) -> Bool {
-        self.hasFresh || self.nextDueAt.map { $0 <= now } ?? false
+        self.hasFresh || self.delayed.first.map { $0.dueAt <= now } ?? false
     }
 }
 

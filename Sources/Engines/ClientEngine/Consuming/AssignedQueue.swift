@@ -50,13 +50,15 @@ struct AssignedQueue: Sendable {
         }
     }
 
-    /// When the queue wants something done by itself.
-    var nextWakeAt: Tick? {
+    /// When the queue wants something done by itself. What was due at `tick` has been seen to: it
+    /// waits for the user, not for time.
+    func nextWakeAt(after tick: Tick) -> Tick? {
+        let redelivery = self.buffer.nextDueAt(after: tick)
         switch self.phase {
-        case .locating(let dueAt): dueAt
+        case .locating(let dueAt): return dueAt
         case .ready(let dueAt) where self.buffer.hasRoom:
-            [dueAt, self.buffer.nextDueAt].earliest
-        case .askingStored, .askingStart, .ready, .pulling: self.buffer.nextDueAt
+            return [dueAt, redelivery].earliest
+        case .askingStored, .askingStart, .ready, .pulling: return redelivery
         }
     }
 }

@@ -76,6 +76,7 @@ package struct ConsumerEngine: Sendable {
     var rebalance: RebalanceClock
     var membership: [CallToken: MembershipQuestion] = [:]
     var lastAskedBroker = 0
+    var lastAdvance = Tick.zero
     /// Brokers that have answered a heartbeat since their last connection closed.
     var greeted: Set<String> = []
     /// Set while closing: the calls whose end is waited for.
@@ -103,7 +104,7 @@ package struct ConsumerEngine: Sendable {
 
     package var nextWakeAt: Tick? {
         if self.isClosing { return nil }
-        let queues = self.assigned.values.map(\.nextWakeAt).earliest
+        let queues = self.assigned.values.map { $0.nextWakeAt(after: self.lastAdvance) }.earliest
         let commits = self.usesBrokerOffsets ? self.commits.dueAt : nil
         return [
             self.routes.nextWakeAt, self.heartbeats.nextWakeAt, self.rebalance.dueAt, commits,
@@ -130,6 +131,7 @@ extension ConsumerEngine {
     /// Time has passed.
     package mutating func advance(to now: Tick) {
         guard !self.isClosing else { return }
+        self.lastAdvance = now
         for call in self.routes.advance(to: now, &self.tokens) { self.effects.append(.call(call)) }
         self.beat(at: now)
         if self.rebalance.isDue(at: now) { self.askMembers(at: now) }
