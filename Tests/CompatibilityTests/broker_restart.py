@@ -3,12 +3,12 @@
 import threading
 import time
 
-from scenario import Delivered, check, launch, message, producer, run, send, unique, wait_until
+from scenario import Delivered, check, created_topic, launch, message, producer, run, send, wait_until
 from rocketmq.client import SendStatus
 
 
 def scenario():
-    topic = unique("Restart")
+    topic = created_topic("Restart")
     to = producer(timeout_ms=1000)
     send(to, message(topic, "first"))
     delivered = Delivered(topic)

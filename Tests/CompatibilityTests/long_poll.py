@@ -2,13 +2,13 @@
 
 import time
 
-from scenario import Delivered, check, message, producer, run, send, unique
+from scenario import Delivered, check, created_topic, message, producer, run, send
 
 LIMIT_MS = 50
 
 
 def scenario():
-    topic = unique("LongPoll")
+    topic = created_topic("LongPoll")
     to = producer()
     send(to, message(topic, "warm up"))
     delivered = Delivered(topic)

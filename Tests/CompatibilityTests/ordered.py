@@ -1,11 +1,11 @@
 """What is sent with one sharding number stays in one queue, and arrives in its order."""
 
-from scenario import Delivered, check, message, producer, run, unique
+from scenario import Delivered, check, created_topic, message, producer, run
 from rocketmq.client import SendStatus
 
 
 def scenario():
-    topic = unique("Ordered")
+    topic = created_topic("Ordered")
     to = producer()
     shards, each = 4, 25
 

@@ -1,13 +1,11 @@
 """A push consumer gets everything, another group too, and tags choose."""
 
-from scenario import Delivered, check, message, producer, run, send, unique
+from scenario import Delivered, check, created_topic, message, producer, run, send
 
 
 def scenario():
-    topic = unique("Push")
+    topic = created_topic("Push")
     to = producer()
-    send(to, message(topic, "first"))  # the topic exists before its consumers start
-
     everything, other_group = Delivered(topic), Delivered(topic)
     chosen = Delivered(topic, "TagA || TagC")
 

@@ -34,6 +34,16 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def created_topic(prefix):
+    """A topic that is there on every broker: the client looks for new queues every 10 s only."""
+    topic = unique(prefix)
+    subprocess.run(
+        [os.environ["APUS"], "topic", "create", topic, "--queues", "4", "--name-server", NAME_SERVER],
+        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30,
+    )
+    return topic
+
+
 def producer(timeout_ms=5000):
     made = Producer(unique("PID"))
     made.set_namesrv_addr(NAME_SERVER)

@@ -1,13 +1,12 @@
 """Every way to send, and a pull that finds all of it again."""
 
-import threading
 
 from scenario import check, message, producer, pull_consumer, run, send, unique, wait_until
 from rocketmq.client import SendStatus
 
 
 def scenario():
-    topic = unique("Send")
+    topic = unique("Send")  # made by the first send
     to = producer()
     expected = []
 
@@ -17,7 +16,7 @@ def scenario():
         check(result.msg_id, "send_sync gives a message id")
         expected.append(body)
 
-    answered, failed, done = [], [], threading.Event()
+    answered, failed = [], []
     for number in range(20):
         body = f"async {number}"
         to.send_async(message(topic, body), answered.append, failed.append)
