@@ -87,7 +87,8 @@ let package = Package(
             "RemotingTransport",
             ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
         .tests("Storage", ["MessageFormat"]),
-        .tests("Chaos", ["MessageFormat"]),
+        .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
+        .tests("apus", ["Chaos", "MessageFormat", .arguments]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
         .testTarget(

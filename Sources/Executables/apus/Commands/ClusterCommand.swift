@@ -73,7 +73,7 @@ struct ClusterHealth: ApusCommand {
                     info = info ?? own
                     checks.append(Check(what: "name server \(address)"))
                 } catch {
-                    let problem = error.description
+                    let problem = error.plainText
                     checks.append(Check(what: "name server \(address)", problem: problem))
                 }
             }
@@ -165,7 +165,7 @@ extension ClusterAccess {
             let configuration = try await self.brokerConfiguration(at: broker.address)
             broker.flush = configuration["flushDiskType"]
         } catch {
-            broker.problem = error.description
+            broker.problem = error.plainText
         }
     }
 }

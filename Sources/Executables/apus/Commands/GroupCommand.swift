@@ -19,6 +19,8 @@ struct GroupList: ApusCommand {
               apus group list
             """)
 
+    @Flag(help: "Also those that the servers made for themselves.")
+    var all = false
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -26,7 +28,8 @@ struct GroupList: ApusCommand {
         let rows = try await self.connection.withCluster { access in
             try await attempting("cannot list the groups") { () async throws(AccessError) in
                 var rows: [(name: String, members: Int)] = []
-                for group in try await access.groups() {
+                for group in try await access.groups()
+                where self.all || !Self.isInternal(group.name) {
                     let members = try await access.members(of: group.name).count
                     rows.append((group.name, members))
                 }
@@ -45,6 +48,11 @@ struct GroupList: ApusCommand {
             for row in rows { table.add(row.name, "\(row.members)") }
             Terminal.print(table.text)
         }
+    }
+
+    private static func isInternal(_ group: String) -> Bool {
+        ["TOOLS_CONSUMER", "FILTERSRV_CONSUMER", "SELF_TEST_C_GROUP"].contains(group)
+            || ["CID_RMQ_SYS_", "CID_ONSAPI_", "CID_ONS-"].contains { group.hasPrefix($0) }
     }
 }
 

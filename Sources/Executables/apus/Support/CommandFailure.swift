@@ -29,7 +29,7 @@ struct CommandFailure: Error {
     /// `what` is the beginning of a sentence, such as "cannot list the topics".
     init(_ what: String, _ error: AccessError) {
         self.init(
-            Self.status(of: error), what, because: error.description, try: Self.advice(on: error))
+            Self.status(of: error), what, because: error.plainText, try: Self.advice(on: error))
     }
 
     init(_ what: String, _ error: HistoryError) {
@@ -91,5 +91,16 @@ struct CommandFailure: Error {
         case .requestCodeNotSupported: "this server does not offer that"
         default: "look into the server's log"
         }
+    }
+}
+
+extension AccessError {
+    /// The description, without what only a programmer of sockets wants to know.
+    var plainText: String {
+        guard case .unreachable(.connectFailed(let address, let reason)) = self else {
+            return self.description
+        }
+        let refused = reason.contains("Connection refused")
+        return refused ? "nobody listens at \(address)" : self.description
     }
 }

@@ -9,6 +9,8 @@ struct MessageLines {
     private let descriptor: Int32
     private let name: String
     private var buffer: [UInt8] = []
+    /// Where the next line begins, and up to where it is known not to end.
+    private var start = 0
     private var searched = 0
     private var hasEnded: Bool
 
@@ -39,13 +41,13 @@ struct MessageLines {
 
     private mutating func line() throws(CommandFailure) -> [UInt8]? {
         while true {
-            if let end = self.buffer[self.searched...].firstIndex(of: UInt8(ascii: "\n")) {
-                let line = Array(self.buffer[..<end])
-                self.buffer.removeSubrange(...end)
-                self.searched = 0
+            let open = self.buffer[self.searched...]
+            if let end = open.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = Array(self.buffer[self.start..<end])
+                self.start = end + 1
+                self.searched = self.start
                 return line
             }
-            self.searched = self.buffer.count
             if self.hasEnded { return self.rest() }
             try self.readMore()
         }
@@ -53,15 +55,17 @@ struct MessageLines {
 
     /// A last line without a line feed is a line too.
     private mutating func rest() -> [UInt8]? {
-        guard !self.buffer.isEmpty else { return nil }
-        defer {
-            self.buffer = []
-            self.searched = 0
-        }
-        return self.buffer
+        guard self.start < self.buffer.count else { return nil }
+        let line = Array(self.buffer[self.start...])
+        self.start = self.buffer.count
+        self.searched = self.start
+        return line
     }
 
     private mutating func readMore() throws(CommandFailure) {
+        self.buffer.removeSubrange(..<self.start)
+        self.start = 0
+        self.searched = self.buffer.count
         guard self.buffer.count < Self.lineBytesMax else {
             throw CommandFailure(
                 .usage, "cannot send a line of \(self.name)",

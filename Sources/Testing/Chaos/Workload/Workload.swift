@@ -1,6 +1,5 @@
 internal import MessageFormat
 internal import RemotingProtocol
-internal import Synchronization
 
 /// Producers and consumers that keep going whatever happens to the cluster, and the final read.
 ///
@@ -11,6 +10,8 @@ package struct Workload: Sendable {
     package enum Phase: String, Sendable {
         case preparing, sending, settling, reading, finished
     }
+
+    private static let assignmentTime: Duration = .seconds(10)
 
     package let plan: WorkloadPlan
     package let access: ClusterAccess
@@ -31,10 +32,9 @@ package struct Workload: Sendable {
         self.onPhase(.preparing)
         try await self.prepare()
         await withTaskGroup(of: Void.self) { tasks in
-            for index in 0..<self.plan.consumers {
-                let consumer = self.consumer(index)
-                tasks.addTask { await consumer.run() }
-            }
+            let consumers = (0..<self.plan.consumers).map { self.consumer($0) }
+            for consumer in consumers { tasks.addTask { await consumer.run() } }
+            await self.awaitAssignment(among: consumers)
             self.onPhase(.sending)
             await self.produce()
             self.onPhase(.settling)
@@ -73,6 +73,21 @@ package struct Workload: Sendable {
         }
     }
 
+    /// Waits until the group has shared out its queues, so that its first messages do not move
+    /// with them from one member to another.
+    private func awaitAssignment(among consumers: [WorkloadConsumer]) async {
+        let deadline = Recorder.now + Self.assignmentTime
+        let route = try? await self.access.route(of: self.plan.topic)
+        let queues = route?.readableQueues(of: self.plan.topic).count ?? 0
+        while Recorder.now < deadline, !Task.isCancelled {
+            let shares = consumers.map(\.assignedQueues)
+            let assigned = Set(shares.joined())
+            let isFair = shares.allSatisfy { !$0.isEmpty } || consumers.count > queues
+            if assigned.count == queues, shares.joined().count == queues, isFair { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
     private func produce() async {
         let routes = RouteBook(access: self.access, topic: self.plan.topic)
         let schedule = SendSchedule(plan: self.plan, startingAt: Recorder.now)
@@ -94,39 +109,5 @@ package struct Workload: Sendable {
             member: Member(consumer: "\(self.plan.run)-c\(index)", group: self.plan.group),
             topic: self.plan.topic, nameServers: self.access.nameServers,
             recorder: self.recorder)
-    }
-}
-
-/// Hands out the turns of sending to all producers: how many, until when, how fast.
-final class SendSchedule: Sendable {
-    private let messagesMax: Int
-    private let endAt: Tick?
-    private let interval: Duration
-    private let state: Mutex<(count: Int, dueAt: Tick)>
-
-    init(plan: WorkloadPlan, startingAt now: Tick) {
-        self.messagesMax = plan.messagesMax ?? .max
-        self.endAt = plan.duration.map { now + $0 }
-        self.interval = plan.rate.map { .nanoseconds(Int64(1e9 / max($0, 1e-3))) } ?? .zero
-        self.state = Mutex((count: 0, dueAt: now))
-    }
-
-    /// When the next message is due; nil when enough has been sent.
-    func next(at now: Tick) -> Tick? {
-        self.state.withLock { state in
-            let due = state.dueAt
-            guard state.count < self.messagesMax else { return nil }
-            if let endAt = self.endAt, max(due, now) >= endAt { return nil }
-            state.count += 1
-            // What a fault has held up is not made up for in a burst.
-            state.dueAt = max(due, now + .zero - self.interval) + self.interval
-            return due
-        }
-    }
-}
-
-extension Tick {
-    fileprivate static func - (tick: Tick, duration: Duration) -> Tick {
-        Tick(nanoseconds: tick.nanoseconds - Tick(duration).nanoseconds)
     }
 }

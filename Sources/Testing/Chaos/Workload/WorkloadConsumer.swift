@@ -1,5 +1,5 @@
 internal import ApusClient
-internal import MessageFormat
+package import MessageFormat
 
 /// A member of the workload's group: takes down what it gets, then acknowledges it.
 package final class WorkloadConsumer: Sendable {
@@ -22,6 +22,9 @@ package final class WorkloadConsumer: Sendable {
             ApusClient.Configuration(nameServers: nameServers), group: member.group,
             subscriptions: [Subscription(topic: topic)], options: options)
     }
+
+    /// The queues that the group has given it.
+    package var assignedQueues: [MessageQueue] { self.consumer.assignedQueues.map(\.queue) }
 
     /// Runs until its task is cancelled, then leaves in good order.
     package func run() async {
