@@ -122,7 +122,6 @@ extension Target.Dependency {
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
     static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }
-    static var collections: Self { .product(name: "Collections", package: "swift-collections") }
     static var arguments: Self {
         .product(name: "ArgumentParser", package: "swift-argument-parser")
     }
@@ -142,13 +141,13 @@ extension Target {
         .layer("Formats", name, more)
     }
     static func core(_ name: String) -> Target {
-        .layer("Cores", name, ["MessageFormat", .deque, .heap, .collections])
+        .layer("Cores", name, ["MessageFormat", .deque, .heap])
     }
     static func engine(_ name: String, cores: [String]) -> Target {
         let cores = cores.map { Dependency(stringLiteral: $0) }
         return .layer(
             "Engines", name,
-            cores + ["RemotingProtocol", "MessageFormat", .deque, .heap, .collections])
+            cores + ["RemotingProtocol", "MessageFormat", .deque, .heap])
     }
     static func shell(_ name: String, _ more: [Dependency]) -> Target {
         .layer("Shells", name, ["MessageFormat"] + more)
