@@ -7,8 +7,8 @@ extension ClusterOptions.Flush: ExpressibleByArgument {}
 struct ShapeOptions: ParsableArguments {
     @Option(help: "How many name servers.")
     var nameServers = 1
-    @Option(help: "How many broker groups: broker-a, broker-b, …")
-    var groups = 2
+    @Option(help: "How many broker groups: broker-a, broker-b, … (default: 2; kill-loop: 1)")
+    var groups: Int?
     @Option(help: "How many controllers; this version has none yet, so only 0.")
     var controllers = 0
     @Option(help: "How many brokers in each group; more than one needs controllers.")
@@ -18,7 +18,7 @@ struct ShapeOptions: ParsableArguments {
     @Option(help: "When a send is acknowledged: after the disk's flush, or before (sync, async).")
     var flush = ClusterOptions.Flush.sync
 
-    func options(name: String, portOffset: Int) throws -> ClusterOptions {
+    func options(name: String, portOffset: Int, groups: Int = 2) throws -> ClusterOptions {
         guard self.controllers == 0, self.replicas == 1 else {
             throw LabError.usage(
                 "this version has no controllers and no replicas yet: "
@@ -27,7 +27,7 @@ struct ShapeOptions: ParsableArguments {
         var options = ClusterOptions()
         options.name = name
         options.nameServers = self.nameServers
-        options.groups = self.groups
+        options.groups = self.groups ?? groups
         options.portOffset = portOffset
         options.dataDirectory = self.data
         options.flush = self.flush

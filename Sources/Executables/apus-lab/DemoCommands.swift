@@ -17,7 +17,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let timeline = Timeline { show($0) }
-        let verdict = try await withCluster(self.name, self.shape, "demo") { cluster -> Verdict in
+        let verdict = try await withCluster(self.name, self.shape, "demo", groups: 2) {
+            cluster -> Verdict in
             timeline.note("cluster \(cluster.name) is up: \(cluster.summary)")
             return try Demo(cluster: cluster, timeline: timeline, isShort: self.short).run()
         } isGood: {
@@ -56,7 +57,8 @@ struct KillLoopCommand: AsyncParsableCommand {
         settings.flush = self.shape.flush
         let chosen = settings
         var total = KillLoopTotal()
-        let isGood = try await withCluster(self.name, self.shape, "kill-loop") { cluster -> Bool in
+        let isGood = try await withCluster(self.name, self.shape, "kill-loop", groups: 1) {
+            cluster -> Bool in
             var loop = KillLoop(cluster: cluster, settings: chosen)
             return try loop.run { round in
                 total.add(round)
@@ -109,10 +111,11 @@ extension Cluster {
 /// Runs `body` on a cluster of its own, on free ports, and takes it down whatever happens. What
 /// it has written is deleted if the result is good, and kept for a look if it is not.
 private func withCluster<Result>(
-    _ name: String?, _ shape: ShapeOptions, _ purpose: String,
+    _ name: String?, _ shape: ShapeOptions, _ purpose: String, groups: Int,
     _ body: (Cluster) throws -> Result, isGood: (Result) -> Bool
 ) async throws -> Result {
-    var options = try shape.options(name: name ?? "\(purpose)-\(getpid())", portOffset: 0)
+    var options = try shape.options(
+        name: name ?? "\(purpose)-\(getpid())", portOffset: 0, groups: groups)
     var generator = SystemRandomNumberGenerator()
     try options.choosePortOffset(using: &generator)
     let cluster = try Cluster.up(options, in: LabDirectories.find(), report: { _ in })
