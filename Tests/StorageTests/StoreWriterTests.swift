@@ -145,6 +145,10 @@ struct StoreWriterTests {
         let flushed = try #require(completions.first { $0.durable == end })
         #expect(flushed.orders == 0)
         #expect(writer.statistics.flushes == 1)
+        // Now the flusher sleeps, with nothing at risk.
+        let second = try write([100], from: end, with: writer, logID: store.logID, sync: false)
+        #expect(completions.first { $0.durable > second[0] } != nil)
+        #expect(writer.statistics.flushes == 2)
         writer.stop()
         store.close()
     }
