@@ -1,19 +1,26 @@
-internal import MessageFormat
+package import MessageFormat
 internal import RemotingProtocol
 
 /// Reads every queue of a topic from its first to its last message, after everything was healed.
-struct Drain {
+package struct Drain: Sendable {
     private static let pause: Duration = .milliseconds(100)
 
-    let topic: String
-    let access: ClusterAccess
-    let recorder: Recorder
+    package let topic: String
+    package let access: ClusterAccess
+    package let recorder: Recorder
     /// Brokers may still be starting: each call is repeated until then.
-    let deadline: Tick
+    package let deadline: Tick
+
+    package init(topic: String, access: ClusterAccess, recorder: Recorder, deadline: Tick) {
+        self.topic = topic
+        self.access = access
+        self.recorder = recorder
+        self.deadline = deadline
+    }
 
     /// Reads the queues one after the other. Those that could not be read to their end stay
     /// without a `drain!` event, which makes the verdict inconclusive.
-    func run() async {
+    package func run() async {
         guard let queues = await self.queues() else { return }
         await withTaskGroup(of: Void.self) { tasks in
             // One task per broker: queues of a broker share its disk anyway.
