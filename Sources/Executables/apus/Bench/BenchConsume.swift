@@ -125,17 +125,22 @@ private final class PullLoad: Sendable {
         let command = ClusterAccess.pullRequest(
             self.queue.queue, from: offset, messagesMax: self.batch)
         self.client.call(command, to: self.queue.address, timeout: self.timeout) { outcome in
-            self.pull(from: self.next(after: outcome, began: began), finished: finished)
+            if let next = self.next(after: outcome, began: began) {
+                self.pull(from: next, finished: finished)
+            } else {
+                BenchPause.then { self.pull(from: .zero, finished: finished) }
+            }
         }
     }
 
-    /// Counts what came, and says where to go on: at the front when the end was reached.
+    /// Counts what came, and says where to go on: at the front when the end was reached. Nil after
+    /// a failure.
     private func next(
         after outcome: Result<ReceivedCommand, RemotingError>, began: Tick
-    ) -> QueueOffset {
+    ) -> QueueOffset? {
         guard case .success(let answer) = outcome else {
             if case .failure(let error) = outcome { self.totals.failed("\(error)") }
-            return .zero
+            return nil
         }
         switch answer.responseCode {
         case .success:
@@ -144,7 +149,9 @@ private final class PullLoad: Sendable {
                 nanoseconds: Recorder.now.since(began))
         case .pullNotFound: return .zero
         case .pullOffsetMoved, .pullRetryImmediately: break
-        default: self.totals.failed("\(answer.responseCode.name): \(answer.remark ?? "")")
+        default:
+            self.totals.failed("\(answer.responseCode.name): \(answer.remark ?? "")")
+            return nil
         }
         let next = try? answer.int64("nextBeginOffset")
         return QueueOffset((next ?? nil) ?? 0)

@@ -129,19 +129,26 @@ private final class SendLoad: Sendable {
         let turn = self.turn.wrappingAdd(1, ordering: .relaxed).newValue
         let target = self.targets[turn % self.targets.count]
         self.client.call(target.command, to: target.address, timeout: self.timeout) { outcome in
-            self.ended(outcome, began: began)
-            self.sendNext(finished: finished)
+            if self.hasSucceeded(outcome, began: began) {
+                self.sendNext(finished: finished)
+            } else {
+                BenchPause.then { self.sendNext(finished: finished) }
+            }
         }
     }
 
-    private func ended(_ outcome: Result<ReceivedCommand, RemotingError>, began: Tick) {
+    private func hasSucceeded(
+        _ outcome: Result<ReceivedCommand, RemotingError>, began: Tick
+    ) -> Bool {
         switch outcome {
         case .success(let answer) where answer.responseCode == .success:
             self.totals.succeeded(bytes: self.bytes, nanoseconds: Recorder.now.since(began))
+            return true
         case .success(let answer):
             self.totals.failed("\(answer.responseCode.name): \(answer.remark ?? "")")
         case .failure(let error):
             self.totals.failed("\(error)")
         }
+        return false
     }
 }

@@ -54,3 +54,13 @@ extension Tick {
     /// Nanoseconds since `earlier`.
     func since(_ earlier: Tick) -> Int64 { self.nanoseconds - earlier.nanoseconds }
 }
+
+/// A server that fails at once would otherwise be asked without end in the same breath.
+enum BenchPause {
+    static func then(_ goOn: @escaping @Sendable () -> Void) {
+        Task {
+            try? await Task.sleep(for: .milliseconds(20))
+            goOn()
+        }
+    }
+}

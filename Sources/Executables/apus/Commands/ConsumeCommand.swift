@@ -38,7 +38,6 @@ struct ConsumeCommand: ApusCommand {
     var tags: String = "*"
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var progress: ProgressOptions
 
     func validate() throws {
         guard self.count ?? 1 > 0 else { throw ValidationError("--count must be positive.") }

@@ -95,11 +95,9 @@ package struct Workload: Sendable {
             for index in 0..<self.plan.producers {
                 var producer = WorkloadProducer(
                     name: "\(self.plan.run)-p\(index)", plan: self.plan, access: self.access,
-                    routes: routes, recorder: self.recorder, turn: index)
-                let isInterrupted = self.isInterrupted
-                tasks.addTask {
-                    await producer.run { isInterrupted() ? nil : schedule.next(at: Recorder.now) }
-                }
+                    routes: routes, recorder: self.recorder, isInterrupted: self.isInterrupted,
+                    turn: index)
+                tasks.addTask { await producer.run { schedule.next(at: Recorder.now) } }
             }
         }
     }

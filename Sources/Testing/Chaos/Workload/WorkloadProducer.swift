@@ -15,13 +15,15 @@ struct WorkloadProducer {
     let access: ClusterAccess
     let routes: RouteBook
     let recorder: Recorder
+    /// Nobody wants to wait for what cannot be sent any more.
+    let isInterrupted: @Sendable () -> Bool
     /// Where to begin in the list of queues, so that producers spread.
     var turn: Int
 
     /// `next` says whether another message is wanted, and when it is due.
     mutating func run(while next: () -> Tick?) async {
         var sequence: Int64 = 0
-        while !Task.isCancelled, let due = next() {
+        while !Task.isCancelled, !self.isInterrupted(), let due = next() {
             let wait = due - Recorder.now
             if wait > .zero { try? await Task.sleep(for: wait) }
             await self.send(sequence)
@@ -36,7 +38,7 @@ struct WorkloadProducer {
         while !Task.isCancelled {
             let id = ValueID(client: self.name, sequence: sequence, attempt: attempt)
             if await self.attempt(id) == .acknowledged { return }
-            guard Recorder.now + pause < giveUpAt else { return }
+            guard Recorder.now + pause < giveUpAt, !self.isInterrupted() else { return }
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, Self.pauseMax)
             attempt += 1
