@@ -216,6 +216,21 @@ import Testing
         #expect(driver.revoked == [])
     }
 
+    @Test("a word from each broker about one change leads to one question")
+    func oneQuestion() {
+        var driver = ConsumerDriver()
+        driver.begin()
+        for step in 0..<5 {
+            driver.now = ms(500 + step)
+            driver.engine.membersChanged(group: "G", at: driver.now)
+            driver.collect()
+            if step == 0 { driver.members(["c1"]) }
+        }
+        #expect(driver.nextCall(.getConsumerListByGroup) == nil)
+        driver.advance(to: ms(600))
+        #expect(driver.nextCall(.getConsumerListByGroup) != nil)
+    }
+
     @Test("another group's change is no business of ours")
     func otherGroup() {
         var driver = ConsumerDriver()

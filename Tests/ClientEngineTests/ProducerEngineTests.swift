@@ -249,6 +249,26 @@ import Testing
     }
 }
 
+extension ProducerEngineTests {
+    @Test("sends that fail together ask for the route once")
+    func oneLookup() {
+        var driver = ProducerDriver { $0.policy.attemptsMax = 1 }
+        for _ in 0..<10 { driver.send() }
+        driver.route(["a"])
+        driver.now = ms(500)
+        var lookups = 0
+        for step in 0..<50 {
+            driver.advance(to: ms(500 + step))
+            if step < 10 { driver.end(driver.nextTransmission(), Answers.refused) }
+            while let call = driver.nextCall(.getRouteInfoByTopic) {
+                lookups += 1
+                driver.end(call, Answers.route(["a"]))
+            }
+        }
+        #expect(lookups == 1)
+    }
+}
+
 @Suite struct SendCommandTests {
     let queue = MessageQueue(topic: "T", brokerName: "a", queueID: 3)
 

@@ -21,7 +21,9 @@ package struct OutgoingMessage: Hashable, Sendable {
 }
 
 /// What one call of the user sends: a message, or a batch that lands on one queue as a whole.
-package struct OutgoingSend: Hashable, Sendable {
+///
+/// Immutable, and a class because it is handed on many times on its way.
+package final class OutgoingSend: Sendable {
     /// Where it is to go.
     package enum Placement: Hashable, Sendable {
         case anyQueue
@@ -30,11 +32,11 @@ package struct OutgoingSend: Hashable, Sendable {
         case key(String)
     }
 
-    package var topic: String
-    package var messages: [OutgoingMessage]
-    package var isBatch: Bool
-    package var placement: Placement
-    package var isOneWay: Bool
+    package let topic: String
+    package let messages: [OutgoingMessage]
+    package let isBatch: Bool
+    package let placement: Placement
+    package let isOneWay: Bool
 
     package init(
         topic: String, messages: [OutgoingMessage], isBatch: Bool = false,
@@ -45,6 +47,12 @@ package struct OutgoingSend: Hashable, Sendable {
         self.isBatch = isBatch
         self.placement = placement
         self.isOneWay = isOneWay
+    }
+
+    package func replacing(messages: [OutgoingMessage]) -> OutgoingSend {
+        OutgoingSend(
+            topic: self.topic, messages: messages, isBatch: self.isBatch,
+            placement: self.placement, isOneWay: self.isOneWay)
     }
 }
 

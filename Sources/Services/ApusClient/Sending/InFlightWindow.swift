@@ -35,7 +35,7 @@ final class InFlightWindow: Sendable {
     private static let closed = ApusClientError(.closed, "the producer is closed")
 
     /// Returns when there is room, and takes it.
-    func enter(bytes: Int) async throws(ApusClientError) {
+    nonisolated(nonsending) func enter(bytes: Int) async throws(ApusClientError) {
         let entered: Entry? = self.state.withLock { state in
             if state.isClosed { return .failure(Self.closed) }
             guard state.waiters.isEmpty, self.hasRoom(state) else { return nil }
@@ -47,7 +47,7 @@ final class InFlightWindow: Sendable {
         try await self.waitInLine(bytes: bytes).get()
     }
 
-    private func waitInLine(bytes: Int) async -> Entry {
+    private nonisolated(nonsending) func waitInLine(bytes: Int) async -> Entry {
         let id = self.lastID.wrappingAdd(1, ordering: .relaxed).newValue
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

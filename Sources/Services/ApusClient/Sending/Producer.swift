@@ -94,7 +94,7 @@ public final class Producer: Sendable {
 extension Producer {
     /// Sends a message and waits until it is stored.
     @discardableResult
-    public func send(
+    public nonisolated(nonsending) func send(
         _ message: Message, to selection: QueueSelection = .roundRobin, deadline: Duration? = nil
     ) async throws(ApusClientError) -> SendReceipt {
         try await self.enqueue(message, to: selection, deadline: deadline).receipt
@@ -104,7 +104,7 @@ extension Producer {
     ///
     /// Messages leave in the order of the calls. The ticket has the receipt later; whoever does not
     /// ask for it does not learn whether the message was stored.
-    public func enqueue(
+    public nonisolated(nonsending) func enqueue(
         _ message: Message, to selection: QueueSelection = .roundRobin, deadline: Duration? = nil
     ) async throws(ApusClientError) -> SendTicket {
         let outgoing = try self.outgoing(message, selection)
@@ -117,7 +117,7 @@ extension Producer {
     /// Sends messages of one topic as one request: they are stored together, one after the other
     /// on one queue, or not at all.
     @discardableResult
-    public func sendBatch(
+    public nonisolated(nonsending) func sendBatch(
         _ messages: [Message], to selection: QueueSelection = .roundRobin,
         deadline: Duration? = nil
     ) async throws(ApusClientError) -> [SendReceipt] {
@@ -143,7 +143,7 @@ extension Producer {
 
     /// Sends a message without asking for an answer. Returns when it was handed to a connection;
     /// nobody learns whether it was stored.
-    public func sendOneWay(
+    public nonisolated(nonsending) func sendOneWay(
         _ message: Message, to selection: QueueSelection = .roundRobin
     ) async throws(ApusClientError) {
         let outgoing = try self.outgoing(message, selection)
@@ -178,7 +178,7 @@ extension Producer {
         return try message.outgoing(id: id, shardingKey: selection.shardingKey)
     }
 
-    private func hand(
+    private nonisolated(nonsending) func hand(
         _ send: OutgoingSend, bytes: Int, deadline: Duration?
     ) async throws(ApusClientError) -> SendTicket {
         try await self.window.enter(bytes: bytes)

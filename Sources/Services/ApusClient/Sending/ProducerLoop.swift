@@ -138,19 +138,17 @@ extension ProducerLoop {
 
     private func intercepted(_ transmission: Transmission) -> OutgoingSend {
         guard !self.interceptors.isEmpty else { return transmission.send }
-        var send = transmission.send
-        for index in send.messages.indices {
+        var messages = transmission.send.messages
+        for index in messages.indices {
             var attempt = SendAttempt(
-                messageID: send.messages[index].uniqueKey, topic: send.topic,
+                messageID: messages[index].uniqueKey, topic: transmission.send.topic,
                 queue: TopicQueue(transmission.queue), address: transmission.address,
-                number: transmission.attempt, body: send.messages[index].body)
+                number: transmission.attempt, body: messages[index].body)
             for interceptor in self.interceptors { interceptor.willSend(&attempt) }
-            send.messages[index].body = attempt.body
-            for (name, value) in attempt.properties {
-                send.messages[index].properties[name] = value
-            }
+            messages[index].body = attempt.body
+            for (name, value) in attempt.properties { messages[index].properties[name] = value }
         }
-        return send
+        return transmission.send.replacing(messages: messages)
     }
 
     private func finish(_ id: SendID, _ result: SendResult, _ state: inout State) {

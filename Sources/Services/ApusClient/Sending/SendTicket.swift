@@ -33,7 +33,7 @@ public final class SendTicket: Sendable {
     /// Returns when the message is stored, or will not be.
     ///
     /// A cancelled task stops waiting; the send goes on.
-    public var receipt: SendReceipt {
+    public nonisolated(nonsending) var receipt: SendReceipt {
         get async throws(ApusClientError) {
             let receipts = try await self.receipts
             guard let first = receipts.first else {
@@ -44,7 +44,7 @@ public final class SendTicket: Sendable {
     }
 
     /// One for each message of a batch.
-    public var receipts: [SendReceipt] {
+    public nonisolated(nonsending) var receipts: [SendReceipt] {
         get async throws(ApusClientError) {
             if let outcome = self.outcome { return try outcome.get() }
             return try await self.wait().get()
@@ -55,7 +55,7 @@ public final class SendTicket: Sendable {
         self.state.withLock { if case .done(let outcome) = $0 { outcome } else { nil } }
     }
 
-    private func wait() async -> Outcome {
+    private nonisolated(nonsending) func wait() async -> Outcome {
         let id = Self.lastWaiter.wrappingAdd(1, ordering: .relaxed).newValue
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -109,11 +109,13 @@ extension SendTicket {
     ) -> [SendReceipt] {
         var queue = TopicQueue(queue)
         queue.id = Int(acknowledgement.queueID)
-        let offsetIDs = acknowledgement.offsetMessageID.split(separator: ",")
+        let offsetIDs =
+            self.messageIDs.count == 1
+            ? [acknowledgement.offsetMessageID]
+            : acknowledgement.offsetMessageID.split(separator: ",").map { String($0) }
         return self.messageIDs.enumerated().map { index, id in
             SendReceipt(
-                messageID: id,
-                offsetMessageID: index < offsetIDs.count ? String(offsetIDs[index]) : "",
+                messageID: id, offsetMessageID: index < offsetIDs.count ? offsetIDs[index] : "",
                 queue: queue, queueOffset: acknowledgement.queueOffset.value &+ Int64(index),
                 attempts: attempts, region: acknowledgement.region)
         }
