@@ -28,7 +28,19 @@ package struct BrokerSettings: Sendable {
     /// Entries that one pull looks at before it answers with what it found.
     package var pullScanMax = 16_384
 
+    /// Queues in all. A segment's opening snapshot holds all state and must leave it room.
+    package var queuesMax: Int { self.log.segmentBytes / 512 }
+
     package init() {}
+
+    /// Bounds the tables so that their snapshot takes a fraction of a segment.
+    package mutating func fitTables(toSegment segmentBytes: Int) {
+        self.log.segmentBytes = segmentBytes
+        self.bodyBytesMax = min(self.bodyBytesMax, segmentBytes / 8)
+        self.delivery.offsetsMax = min(self.delivery.offsetsMax, segmentBytes / 256)
+        self.delivery.topicsMax = min(self.delivery.topicsMax, segmentBytes / 2_048)
+        self.delivery.groupsMax = min(self.delivery.groupsMax, segmentBytes / 2_048)
+    }
 
     package var clusterName: String { self.delivery.cluster }
     package var brokerName: String { self.delivery.brokerName }

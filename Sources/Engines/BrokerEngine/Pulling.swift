@@ -40,7 +40,7 @@ extension BrokerEngine {
         let asked = request.maxMessageBytes.map { Int($0) } ?? self.settings.pullBytesMax
         let job = PullJob(
             caller: caller, group: request.consumerGroup, queueKey: key,
-            queue: self.queues.findOrMake(key), offset: QueueOffset(request.queueOffset),
+            queue: try self.queueNumber(key), offset: QueueOffset(request.queueOffset),
             messagesMax: min(Int(request.maxMessages), self.settings.pullMessagesMax),
             bytesMax: min(max(1, asked), self.settings.pullBytesLimit), filter: filter,
             holdUntil: mayHold ? self.now.tick + holdFor : nil,

@@ -90,7 +90,7 @@ extension BrokerEngine {
         }
         try self.check(body: body.count, properties: self.scratch.count)
         let draft = self.draft(request, config, queueID, from: caller)
-        let appended = self.append(draft, body: body, waitsFor: config.name)
+        let appended = try self.append(draft, body: body)
         self.answerWhenConfirmed(
             caller, first: appended, messageIDs: self.messageID(appended.position),
             queueID: queueID, uniqueKey: facts.uniqueKey)
@@ -115,7 +115,7 @@ extension BrokerEngine {
             _ = try self.prepareProperties(member.properties)
             let draft = self.draft(
                 request, config, queueID, from: caller, flag: member.flag)
-            let appended = self.append(draft, body: member.body, waitsFor: config.name)
+            let appended = try self.append(draft, body: member.body)
             ids += (ids.isEmpty ? "" : ",") + self.messageID(appended.position)
             first = first ?? appended
             last = appended
@@ -177,11 +177,12 @@ extension BrokerEngine {
 
     /// Puts the message into the batch; its properties are in `scratch`.
     private mutating func append(
-        _ draft: MessageDraft, body: UnsafeRawBufferPointer, waitsFor topic: String
-    ) -> Appended {
+        _ draft: MessageDraft, body: UnsafeRawBufferPointer
+    ) throws -> Appended {
+        let topic = draft.topic
+        let number = try self.queueNumber(QueueKey(topic: topic, queueID: draft.queueID))
         let size = draft.encodedCount(bodyCount: body.count, propertiesCount: self.scratch.count)
         self.makeRoom(for: size)
-        let number = self.queues.findOrMake(QueueKey(topic: topic, queueID: draft.queueID))
         let offset = self.queues[number].assign()
         self.counters.put(bytes: size)
         return self.scratch.withUnsafeBytes { properties in
@@ -190,6 +191,16 @@ extension BrokerEngine {
                 draft, body: body, properties: properties, to: number, at: offset,
                 tagHash: keys.tagHash, keys: keys.hashes(topic: topic), now: self.now.wall)
         }
+    }
+
+    /// The queue's number; a new queue is made while there may be more.
+    mutating func queueNumber(_ key: QueueKey) throws -> QueueNumber {
+        if let number = self.queues.number(of: key) { return number }
+        guard self.queues.count < self.settings.queuesMax else {
+            throw Refusal(
+                .systemBusy, "this broker has \(self.queues.count) queues, more are not allowed")
+        }
+        return self.queues.findOrMake(key)
     }
 
     func messageID(_ position: PhysicalOffset) -> String {

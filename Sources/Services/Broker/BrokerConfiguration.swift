@@ -128,7 +128,7 @@ extension BrokerConfiguration {
         settings.storeHost = storeHost
         settings.flushMode = self.flushMode
         settings.bodyBytesMax = self.bodyBytesMax
-        settings.log.segmentBytes = segmentBytes
+        settings.fitTables(toSegment: segmentBytes)
         settings.retention.age = .seconds(self.reservedHours * 3_600)
         settings.retention.diskUsedRatioMax = Double(self.diskUsedPercentMax) / 100
         return settings

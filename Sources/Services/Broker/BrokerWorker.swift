@@ -24,8 +24,9 @@ final class BrokerWorker {
     /// Orders that the disk has not taken yet; after a full disk they are given again, unchanged.
     var unwritten: [WriteOrder] = []
     var isWaitingForSpace = false
+    var pace = DiskPace()
     var indexes: OpenIndexes
-    private var hasFailed = false
+    private(set) var hasFailed = false
 
     init(
         engine: BrokerEngine, store: LogStore, writer: StoreWriter, loop: any EventLoop,
@@ -61,11 +62,8 @@ final class BrokerWorker {
     }
 
     func completed(_ completion: WriteCompletion) {
-        if let failure = completion.failure, !failure.isNoSpace { return self.fail(failure) }
-        self.unwritten.removeAll { $0.end <= completion.written }
-        if completion.failure != nil { self.isWaitingForSpace = true }
-        self.engine.written(
-            upTo: completion.written, durable: completion.durable, at: Clock.now())
+        guard !self.hasFailed else { return }
+        self.take(completion)
         self.turn()
     }
 
@@ -88,8 +86,8 @@ final class BrokerWorker {
         self.isTurnScheduled = false
         guard !self.hasFailed else { return }
         self.engine.endOfTurn()
-        // What was read for the engine may let it decide more within the same turn.
-        while self.perform(self.engine.takeEffects()) {}
+        // What was read or written for the engine lets it decide more within the same turn.
+        while self.perform(self.engine.takeEffects()) { self.engine.endOfTurn() }
         self.flushAnswers()
     }
 
