@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 import NIOCore
 import NIOPosix
@@ -48,7 +49,7 @@ package struct NameServer: Service {
                 options: RemotingServerOptions(), logger: self.logger)
         } catch {
             throw NameServerError.cannotListen(
-                host: host, port: self.configuration.port, reason: "\(error)")
+                host: host, port: self.configuration.port, reason: Self.reason(of: error))
         }
         let ticks = loop.startTicking()
         self.onReady(host, server.port)
@@ -57,5 +58,10 @@ package struct NameServer: Service {
         try? await gracefulShutdown()
         ticks.cancel()
         await server.close()
+    }
+
+    private static func reason(of error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode))
     }
 }
