@@ -125,6 +125,11 @@ struct HotRequestTests {
         lite.pullFlag = [.litePull]
         #expect(lite.command.code == 361)
         #expect(try PullRequest(ReceivedCommand(receiving: lite.command)) == lite)
+
+        // The code alone says it too.
+        var bare = lite.command
+        bare["sysFlag"] = "0"
+        #expect(try PullRequest(ReceivedCommand(receiving: bare)).pullFlag == [.litePull])
     }
 
     @Test("the Go client's empty subscription asks for everything")

@@ -62,10 +62,10 @@ struct JSONHeaderScanner {
         }
         self.at += 1
         guard try self.isEmptyObject() == false else { return }
-        // A local array and inlined tokens keep the hot loop in registers.
         var fields: [FieldReference] = []
         fields.reserveCapacity(16)
         repeat {
+            self.compactFields(&fields)
             let name = try self.name()
             guard let value = try self.scalar() else { continue }
             guard name.count <= FieldReference.nameCountMax else {
@@ -77,6 +77,35 @@ struct JSONHeaderScanner {
             fields.append(Self.reference(name: name, value: value))
         } while try self.hasNextMember()
         self.header.fields = fields
+    }
+
+    /// Takes the fields that look as nearly all do, `"name":"value",` without whitespace, in one
+    /// tight loop. Stops at the first that does not, with the cursor where a name should stand.
+    private mutating func compactFields(_ fields: inout [FieldReference]) {
+        guard let base = self.frame.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        let (quote, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
+        let end = self.end
+        // Places are below `end` + 3, and a frame has at most 2^31 bytes: nothing overflows.
+        var at = self.at
+        while at < end, base[at] == quote, fields.count < ScannedHeader.fieldsMax {
+            let nameEnd = JSONText.nextQuoteOrBackslash(base, from: at &+ 1, to: end)
+            guard nameEnd &+ 2 < end, nameEnd &- at <= FieldReference.nameCountMax,
+                base[nameEnd] == quote, base[nameEnd &+ 1] == UInt8(ascii: ":"),
+                base[nameEnd &+ 2] == quote
+            else { break }
+            var form = FieldReference.Form.plain
+            var valueEnd = JSONText.nextQuoteOrBackslash(base, from: nameEnd &+ 3, to: end)
+            while valueEnd < end, base[valueEnd] == backslash {
+                form = .escaped
+                valueEnd = JSONText.nextQuoteOrBackslash(base, from: valueEnd &+ 2, to: end)
+            }
+            guard valueEnd &+ 1 < end, base[valueEnd &+ 1] == UInt8(ascii: ",") else { break }
+            let name = Token(start: at &+ 1, count: nameEnd &- at &- 1, form: .plain)
+            let value = Token(start: nameEnd &+ 3, count: valueEnd &- nameEnd &- 3, form: form)
+            fields.append(Self.reference(name: name, value: value))
+            at = valueEnd &+ 2
+        }
+        self.at = at
     }
 
     private mutating func language() throws(FrameError) {

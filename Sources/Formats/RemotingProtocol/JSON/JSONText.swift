@@ -5,21 +5,32 @@ package enum JSONText {
     static func nextQuoteOrBackslash(
         in bytes: UnsafeRawBufferPointer, from start: Int, to end: Int
     ) -> Int {
+        precondition(end <= bytes.count, "the search ends inside the bytes")
+        guard let base = bytes.baseAddress else { return end }
+        return Self.nextQuoteOrBackslash(
+            base.assumingMemoryBound(to: UInt8.self), from: start, to: end)
+    }
+
+    /// The caller owes that `end` bytes follow `base`. `start` may lie behind `end`.
+    @inline(__always)
+    static func nextQuoteOrBackslash(
+        _ base: UnsafePointer<UInt8>, from start: Int, to end: Int
+    ) -> Int {
         var at = start
         // Eight bytes at a time: a byte that becomes zero under the exclusive or is a match.
-        while at <= end - 8 {
+        while at &+ 8 <= end {
             let word = UInt64(
-                littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                littleEndian: UnsafeRawPointer(base + at).loadUnaligned(as: UInt64.self))
             let found =
                 Self.zeroBytes(word ^ 0x2222_2222_2222_2222)
                 | Self.zeroBytes(word ^ 0x5C5C_5C5C_5C5C_5C5C)
-            if found != 0 { return at + found.trailingZeroBitCount / 8 }
-            at += 8
+            if found != 0 { return at &+ found.trailingZeroBitCount >> 3 }
+            at &+= 8
         }
         while at < end {
-            let byte = bytes[at]
+            let byte = base[at]
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return at }
-            at += 1
+            at &+= 1
         }
         return end
     }
@@ -56,7 +67,7 @@ private struct Unescaper {
     mutating func run() {
         while self.at < self.text.count {
             let byte = self.text[self.at]
-            self.at += 1
+            self.at &+= 1
             guard byte == UInt8(ascii: "\\"), self.at < self.text.count else {
                 self.append(byte)
                 continue
@@ -65,9 +76,11 @@ private struct Unescaper {
         }
     }
 
+    @inline(__always)
     private mutating func append(_ byte: UInt8) {
+        precondition(self.count < self.out.count, "a text grew while it was resolved")
         self.out.initializeElement(at: self.count, to: byte)
-        self.count += 1
+        self.count &+= 1
     }
 
     /// The cursor stands behind a backslash, at a byte that exists.
@@ -93,6 +106,7 @@ private struct Unescaper {
             return
         }
         self.at += 4
+        if unit < 0x80 { return self.append(UInt8(truncatingIfNeeded: unit)) }
         guard UTF16.isLeadSurrogate(unit) else {
             self.append(Unicode.Scalar(unit) ?? Self.replacement)
             return
