@@ -52,14 +52,15 @@ struct Resume: ParsableCommand {
     }
 }
 
-struct Restart: ParsableCommand {
+struct Restart: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Stop a node in order if it runs, and start it again.")
+        abstract: "Stop a node in order if it runs, start it again, wait until clients find it.")
 
     @OptionGroup var target: NodeName
 
-    func run() throws {
+    func run() async throws {
         let (cluster, node) = try self.target.find()
         try cluster.restart(node, report: say)
+        try await cluster.waitUntilRouted()
     }
 }

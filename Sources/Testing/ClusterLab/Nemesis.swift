@@ -41,13 +41,14 @@ package struct Nemesis: Sendable {
     }
 
     /// Kills a client that is a member of a group: the group hears of it by the closed connection.
+    /// The history says so first: its messages may reach others before the kill has returned.
     package func kill(_ client: ToolProcess, _ member: Member) throws {
+        try self.record(.left(member))
         client.kill()
         let ending = try client.end(within: .seconds(10))
         guard ending == .killed(by: SIGKILL) else {
             throw client.problem("should have been killed, but had ended by itself")
         }
-        try self.record(.left(member))
     }
 
     private func record(_ kind: HistoryEvent.Kind) throws {

@@ -11,8 +11,9 @@ extension Cluster {
     /// Waits until every name server that runs knows every broker that runs: from then on clients
     /// find everything, whichever name server they ask.
     package func waitUntilRouted() async throws {
-        let brokers = Set(self.living.filter { $0.plan.kind == .broker }.map(\.name))
-        for nameServer in self.living where nameServer.plan.kind == .nameServer {
+        let running = self.nodes.filter { $0.state == .running }
+        let brokers = Set(running.filter { $0.plan.kind == .broker }.map(\.name))
+        for nameServer in running where nameServer.plan.kind == .nameServer {
             try await self.waitUntil(nameServer, knows: brokers)
         }
     }
