@@ -12,6 +12,10 @@ package struct RouteBook: Sendable {
         package var retryFirst: Duration = .milliseconds(100)
         package var retryMax: Duration = .seconds(1)
         package var timeout: Duration = .seconds(2)
+        /// While a broker that was on the route is missing, for at most `lookoutTime`: a restart is
+        /// noticed soon.
+        package var lookoutInterval: Duration = .milliseconds(500)
+        package var lookoutTime: Duration = .seconds(120)
 
         package init() {}
     }
@@ -23,7 +27,7 @@ package struct RouteBook: Sendable {
         case absent(topic: String)
     }
 
-    private struct Entry {
+    fileprivate struct Entry {
         var route: TopicRoute?
         /// The topic does not exist yet; the route is the template's.
         var isTemplate = false
@@ -31,6 +35,9 @@ package struct RouteBook: Sendable {
         var dueAt: Tick
         var askedAt: Tick?
         var failures = 0
+        /// Brokers that were on the route and are not now.
+        var missing: Set<String> = []
+        var lookoutEndsAt = Tick.zero
     }
 
     private let nameServers: [String]
@@ -137,12 +144,15 @@ extension RouteBook {
     ) -> Change? {
         guard var entry = self.entries[route.topic] else { return nil }
         let isChanged = entry.route != route
+        entry.noteMissing(after: route, until: now + self.timing.lookoutTime)
         entry.route = route
         entry.isTemplate = isTemplate
         entry.isAsking = false
         entry.failures = 0
         let isProvisional = isTemplate || route.writeQueues.isEmpty || route.readQueues.isEmpty
-        entry.dueAt = now + (isProvisional ? self.timing.retryMax : self.timing.interval)
+        let isLookingOut = !entry.missing.isEmpty && now < entry.lookoutEndsAt
+        let pause = isLookingOut ? self.timing.lookoutInterval : self.timing.interval
+        entry.dueAt = now + min(pause, isProvisional ? self.timing.retryMax : pause)
         self.entries[route.topic] = entry
         return isChanged ? .updated(route) : nil
     }
@@ -156,5 +166,15 @@ extension RouteBook {
         for _ in 1..<entry.failures where pause < self.timing.retryMax { pause *= 2 }
         entry.dueAt = now + min(pause, self.timing.retryMax)
         self.entries[topic] = entry
+    }
+}
+
+extension RouteBook.Entry {
+    /// Remembers which brokers left the route, until they are back.
+    mutating func noteMissing(after newer: TopicRoute, until end: Tick) {
+        let present = Set(newer.brokers.keys)
+        let gone = Set(self.route?.brokers.keys.map { $0 } ?? []).subtracting(present)
+        self.missing = self.missing.union(gone).subtracting(present)
+        if !gone.isEmpty { self.lookoutEndsAt = end }
     }
 }
