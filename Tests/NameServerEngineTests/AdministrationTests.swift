@@ -102,9 +102,10 @@ struct AdministrationTests {
         let changed = try world.send(
             .updateNameServerConfig, body: "orderMessageEnable=true\nsupportActingMaster=TRUE\n")
         #expect(changed?.response == .success)
+        try world.send(.updateNameServerConfig, body: "returnOrderTopicConfigToBroker=false")
         #expect(
             try world.send(.getNameServerConfig)?.text
-                == "orderMessageEnable=true\nreturnOrderTopicConfigToBroker=true\n"
+                == "orderMessageEnable=true\nreturnOrderTopicConfigToBroker=false\n"
                 + "supportActingMaster=true\n")
     }
 

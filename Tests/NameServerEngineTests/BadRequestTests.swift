@@ -1,6 +1,7 @@
 import MessageFormat
 import NameServerEngine
 import RemotingProtocol
+import RoutingCore
 import Testing
 
 @Suite("Requests that make no sense cost their sender only")
