@@ -69,7 +69,7 @@ struct ProducerDriver {
     mutating func end(_ transmission: Transmission?, _ result: CallResult) {
         guard let transmission else { return }
         self.engine.attempted(
-            transmission.id, attempt: transmission.attempt, result, at: self.now)
+            transmission.id, attempt: transmission.attempt, SendAnswer(result), at: self.now)
         self.collect()
     }
 

@@ -24,7 +24,7 @@ package enum SendCommand {
         fields.append(
             HeaderField(name: "h", value: send.isBatch ? "0" : String(first?.flag ?? 0)))
         if !send.isBatch, let first {
-            fields.append(HeaderField(name: "i", value: first.properties.wireText))
+            fields.append(HeaderField(name: "i", value: first.propertiesText))
         }
         fields.append(HeaderField(name: "j", value: "0"))
         fields.append(HeaderField(name: "k", value: "false"))
@@ -40,7 +40,7 @@ package enum SendCommand {
         for message in messages {
             MessageBatch.append(
                 to: &bytes, flag: message.flag, body: message.body,
-                properties: Array(message.properties.wireText.utf8))
+                properties: Array(message.propertiesText.utf8))
         }
         return bytes
     }

@@ -4,7 +4,11 @@ package import MessageFormat
 /// One message on its way out.
 package struct OutgoingMessage: Hashable, Sendable {
     package var body: [UInt8]
-    package var properties: MessageProperties
+    package var properties: MessageProperties {
+        didSet { self.propertiesText = self.properties.wireText }
+    }
+    /// The properties in the wire's form: made once, on the thread of whoever sends.
+    package private(set) var propertiesText: String
     package var flag: Int32
     /// The value of its `UNIQ_KEY`: the id by which its user knows it.
     package var uniqueKey: String
@@ -12,11 +16,13 @@ package struct OutgoingMessage: Hashable, Sendable {
     package init(
         body: [UInt8], properties: MessageProperties, uniqueKey: String, flag: Int32 = 0
     ) {
+        var properties = properties
+        properties[PropertyName.uniqueKey] = uniqueKey
         self.body = body
         self.properties = properties
+        self.propertiesText = properties.wireText
         self.uniqueKey = uniqueKey
         self.flag = flag
-        self.properties[PropertyName.uniqueKey] = uniqueKey
     }
 }
 

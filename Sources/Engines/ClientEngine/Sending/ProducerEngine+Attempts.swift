@@ -1,7 +1,6 @@
 import ClientCore
 import HeapModule
 import MessageFormat
-import RemotingProtocol
 
 /// A send from the user's call to its result.
 struct PendingSend: Sendable {
@@ -24,6 +23,13 @@ struct PendingSend: Sendable {
     /// Whether an earlier attempt's message may turn up.
     var mayHaveBeenStored = false
 
+    mutating func leaves(for queue: MessageQueue, at address: String, _ now: Tick) {
+        self.attempts += 1
+        self.lastQueue = queue
+        self.lastAddress = address
+        self.phase = .inFlight(queue: queue, address: address, startedAt: now)
+    }
+
     func failure(_ cause: SendFailure.Cause, at now: Tick) -> SendFailure {
         SendFailure(
             cause: cause, topic: self.send.topic, address: self.lastAddress,
@@ -44,23 +50,21 @@ struct SendAlarm: Comparable, Sendable {
 extension ProducerEngine {
     /// Sends a message that waits for nothing but a queue.
     mutating func place(_ id: SendID, at now: Tick) {
-        guard var pending = self.sends[id] else { return }
-        guard
-            let timeout = self.configuration.policy.timeout(deadline: pending.deadline, at: now)
-        else { return self.fail(id, .deadline, at: now) }
-        guard let (queue, address) = self.destination(of: pending, at: now) else {
-            return self.wait(id, for: pending.send.topic, at: now)
+        guard let index = self.sends.index(forKey: id) else { return }
+        let deadline = self.sends.values[index].deadline
+        guard let timeout = self.configuration.policy.timeout(deadline: deadline, at: now) else {
+            return self.fail(id, .deadline, at: now)
         }
-        pending.attempts += 1
-        pending.lastQueue = queue
-        pending.lastAddress = address
-        pending.phase = .inFlight(queue: queue, address: address, startedAt: now)
-        self.sends[id] = pending
+        guard let (queue, address) = self.destination(of: self.sends.values[index], at: now) else {
+            return self.wait(id, for: self.sends.values[index].send.topic, at: now)
+        }
+        self.sends.values[index].leaves(for: queue, at: address, now)
         self.effects.append(
             .transmit(
                 Transmission(
-                    id: id, attempt: pending.attempts, send: pending.send, queue: queue,
-                    address: address, timeout: timeout)))
+                    id: id, attempt: self.sends.values[index].attempts,
+                    send: self.sends.values[index].send, queue: queue, address: address,
+                    timeout: timeout)))
     }
 
     private mutating func destination(
@@ -102,36 +106,6 @@ extension ProducerEngine {
 
 // What becomes of an attempt.
 extension ProducerEngine {
-    struct FailedAttempt: Error {
-        var outcome: AttemptOutcome
-    }
-
-    static func outcome(
-        of result: CallResult
-    ) -> Result<SendAcknowledgement, FailedAttempt> {
-        switch result {
-        case .failure(let failure):
-            return .failure(
-                FailedAttempt(
-                    outcome: AttemptOutcome(
-                        failure: failure.failure, requestWasSent: failure.requestWasSent)))
-        case .success(let command):
-            let remark = command.remark ?? command.responseCode.name
-            let outcome = AttemptOutcome(responseCode: command.code, remark: remark)
-            guard outcome == .acknowledged else {
-                return .failure(FailedAttempt(outcome: outcome))
-            }
-            do {
-                return .success(try SendAcknowledgement(command))
-            } catch {
-                // It says that it stored the message, but not where.
-                let failure = AttemptFailure(
-                    .answered(code: command.code), reason: "\(error)")
-                return .failure(FailedAttempt(outcome: .unknown(failure)))
-            }
-        }
-    }
-
     mutating func failed(_ id: SendID, _ outcome: AttemptOutcome, at now: Tick) {
         guard let pending = self.sends[id], let failure = outcome.failure,
             case .inFlight(let queue, _, let startedAt) = pending.phase

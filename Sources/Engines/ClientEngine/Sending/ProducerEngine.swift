@@ -101,18 +101,19 @@ extension ProducerEngine {
 
     /// An attempt ended.
     package mutating func attempted(
-        _ id: SendID, attempt: Int, _ result: CallResult, at now: Tick
+        _ id: SendID, attempt: Int, _ answer: SendAnswer, at now: Tick
     ) {
-        guard let pending = self.sends[id], pending.attempts == attempt,
-            case .inFlight(let queue, _, let startedAt) = pending.phase
+        guard let index = self.sends.index(forKey: id),
+            self.sends.values[index].attempts == attempt,
+            case .inFlight(let queue, _, let startedAt) = self.sends.values[index].phase
         else { return }
-        switch Self.outcome(of: result) {
-        case .success(let acknowledgement):
+        switch answer {
+        case .acknowledged(let acknowledgement):
             self.backoff.succeeded(queue.brokerName, startedAt: startedAt)
-            self.finish(
-                id, .acknowledged(acknowledgement, queue: queue, attempts: attempt))
-        case .failure(let failed):
-            self.failed(id, failed.outcome, at: now)
+            self.sends.remove(at: index)
+            self.effects.append(
+                .finished(id, .acknowledged(acknowledgement, queue: queue, attempts: attempt)))
+        case .failed(let outcome): self.failed(id, outcome, at: now)
         }
     }
 

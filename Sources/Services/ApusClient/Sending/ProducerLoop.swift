@@ -12,7 +12,7 @@ import Synchronization
 final class ProducerLoop: Sendable {
     enum Input: Sendable {
         case send(SendID, OutgoingSend, deadline: Duration?, SendTicket)
-        case attempted(SendID, attempt: Int, CallResult)
+        case attempted(SendID, attempt: Int, SendAnswer)
         case sentOneWay(SendID, attempt: Int, CallFailure?)
         case ended(CallToken, CallResult)
         case connectionClosed(String)
@@ -83,8 +83,8 @@ final class ProducerLoop: Sendable {
         case .send(let id, let send, let deadline, let ticket):
             state.tickets[id] = ticket
             state.engine.send(send, as: id, deadline: deadline, at: tick)
-        case .attempted(let id, let attempt, let result):
-            state.engine.attempted(id, attempt: attempt, result, at: tick)
+        case .attempted(let id, let attempt, let answer):
+            state.engine.attempted(id, attempt: attempt, answer, at: tick)
         case .sentOneWay(let id, let attempt, let failure):
             state.engine.sentOneWay(id, attempt: attempt, failure, at: tick)
         case .ended(let token, let result): state.engine.ended(token, result, at: tick)
@@ -132,7 +132,8 @@ extension ProducerLoop {
         self.connection.remoting.call(
             command, to: transmission.address, timeout: transmission.timeout
         ) {
-            self.post(.attempted(id, attempt: attempt, $0.mapError { CallFailure($0) }))
+            let answer = SendAnswer($0.mapError { CallFailure($0) })
+            self.post(.attempted(id, attempt: attempt, answer))
         }
     }
 
@@ -146,7 +147,9 @@ extension ProducerLoop {
                 number: transmission.attempt, body: messages[index].body)
             for interceptor in self.interceptors { interceptor.willSend(&attempt) }
             messages[index].body = attempt.body
-            for (name, value) in attempt.properties { messages[index].properties[name] = value }
+            var properties = messages[index].properties
+            for (name, value) in attempt.properties { properties[name] = value }
+            messages[index].properties = properties
         }
         return transmission.send.replacing(messages: messages)
     }
