@@ -67,7 +67,7 @@ import Testing
         #expect(!failure.mayHaveBeenStored)
     }
 
-    @Test("another name server is asked when one does not answer; no answer at all is no route")
+    @Test("another name server is asked when one does not answer; the failure says that none did")
     func nameServers() {
         var driver = ProducerDriver(nameServers: ["n1:1", "n2:1"])
         let id = driver.send()
@@ -81,8 +81,26 @@ import Testing
             Issue.record("not failed")
             return
         }
-        #expect(failure.cause == .noRoute)
+        #expect(failure.cause == .noNameServer(reason: "test"))
         #expect(failure.isDeadlineOver)
+    }
+
+    @Test("a topic whose brokers are all gone has no route, and the wait ends when one is back")
+    func brokersGone() {
+        var driver = ProducerDriver()
+        let lost = driver.send()
+        driver.end(driver.nextCall(), Answers.route([]))
+        driver.advance(to: ms(10_000))
+        guard case .failed(let failure) = driver.results[lost] else {
+            Issue.record("not failed")
+            return
+        }
+        #expect(failure.cause == .noRoute)
+        driver.send()
+        driver.advance(to: ms(10_500))
+        driver.calls.removeFirst(max(0, driver.calls.count - 1))
+        driver.end(driver.nextCall(.getRouteInfoByTopic), Answers.route(["a"]))
+        #expect(driver.transmissions.count == 1)
     }
 
     @Test("a refused message goes to another broker at once, and the first one is avoided")

@@ -22,6 +22,9 @@ extension ApusClientError {
         case .noRoute:
             self.init(
                 .noRoute, "\(what): no name server names a broker that takes it\(trail)\(over)")
+        case .noNameServer(let reason):
+            self.init(
+                .nameServerUnreachable, "\(what): no name server could be asked: \(reason)\(over)")
         case .closed:
             self.init(.closed, "\(what): the producer was closed")
         }

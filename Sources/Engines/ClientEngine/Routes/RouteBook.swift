@@ -35,6 +35,8 @@ package struct RouteBook: Sendable {
         var dueAt: Tick
         var askedAt: Tick?
         var failures = 0
+        /// Why the last lookup brought nothing; nil if a name server answered.
+        var problem: String?
         /// Brokers that were on the route and are not now.
         var missing: Set<String> = []
         var lookoutEndsAt = Tick.zero
@@ -63,6 +65,9 @@ package struct RouteBook: Sendable {
     }
 
     package func route(of topic: String) -> TopicRoute? { self.entries[topic]?.route }
+
+    /// Why nothing is known of the topic: no name server could be asked. Nil if one has answered.
+    package func problem(of topic: String) -> String? { self.entries[topic]?.problem }
 
     package var routes: [TopicRoute] {
         self.entries.values.compactMap(\.route).sorted { $0.topic < $1.topic }
@@ -123,11 +128,11 @@ extension RouteBook {
         case .absent where self.usesTemplate && !asked.isTemplate && self.mayCreate(asked.topic):
             return (nil, self.lookup(asked.topic, isTemplate: true, &tokens))
         case .absent:
-            self.failed(asked.topic, server: asked.server, at: now)
+            self.failed(asked.topic, server: asked.server, problem: nil, at: now)
             let hasRoute = self.entries[asked.topic]?.route != nil
             return (hasRoute ? nil : .absent(topic: asked.topic), nil)
-        case .unreachable:
-            self.failed(asked.topic, server: asked.server, at: now)
+        case .unreachable(let reason):
+            self.failed(asked.topic, server: asked.server, problem: reason, at: now)
             return (nil, nil)
         }
     }
@@ -148,6 +153,7 @@ extension RouteBook {
         entry.route = route
         entry.isTemplate = isTemplate
         entry.isAsking = false
+        entry.problem = nil
         entry.failures = 0
         let isProvisional = isTemplate || route.writeQueues.isEmpty || route.readQueues.isEmpty
         let isLookingOut = !entry.missing.isEmpty && now < entry.lookoutEndsAt
@@ -157,10 +163,13 @@ extension RouteBook {
         return isChanged ? .updated(route) : nil
     }
 
-    private mutating func failed(_ topic: String, server: Int, at now: Tick) {
+    private mutating func failed(
+        _ topic: String, server: Int, problem: String?, at now: Tick
+    ) {
         if server == self.current { self.current = (server + 1) % self.nameServers.count }
         guard var entry = self.entries[topic] else { return }
         entry.isAsking = false
+        entry.problem = problem
         entry.failures += 1
         var pause = self.timing.retryFirst
         for _ in 1..<entry.failures where pause < self.timing.retryMax { pause *= 2 }

@@ -96,8 +96,10 @@ package struct SendFailure: Hashable, Sendable {
         case attempt(AttemptFailure)
         /// Neither the topic nor a template for it exists.
         case topicNotFound
-        /// No name server said where the topic is, or the queue's broker has no master.
+        /// The topic, or the chosen queue's broker, has no master that is up.
         case noRoute
+        /// No name server could be asked where the topic is.
+        case noNameServer(reason: String)
         case closed
     }
 

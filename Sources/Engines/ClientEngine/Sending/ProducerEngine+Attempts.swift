@@ -158,6 +158,12 @@ extension ProducerEngine {
         self.effects.append(.finished(id, result))
     }
 
+    private func causeOfWaiting(_ pending: PendingSend) -> SendFailure.Cause {
+        if let failure = pending.lastFailure { return .attempt(failure) }
+        let problem = self.routes.problem(of: pending.send.topic)
+        return problem.map { .noNameServer(reason: $0) } ?? .noRoute
+    }
+
     enum FailCause { case attempt(AttemptFailure), deadline, topicNotFound, closed }
 
     mutating func fail(_ id: SendID, _ cause: FailCause, at now: Tick) {
@@ -168,7 +174,7 @@ extension ProducerEngine {
         let said: SendFailure.Cause =
             switch cause {
             case .attempt(let failure): .attempt(failure)
-            case .deadline: pending.lastFailure.map { .attempt($0) } ?? .noRoute
+            case .deadline: self.causeOfWaiting(pending)
             case .topicNotFound: .topicNotFound
             case .closed: .closed
             }
