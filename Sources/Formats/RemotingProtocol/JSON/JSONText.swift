@@ -66,14 +66,28 @@ private struct Unescaper {
 
     mutating func run() {
         while self.at < self.text.count {
+            self.copyRun()
+            guard self.at < self.text.count else { return }
             let byte = self.text[self.at]
-            self.at &+= 1
-            guard byte == UInt8(ascii: "\\"), self.at < self.text.count else {
+            self.at += 1
+            if byte == UInt8(ascii: "\\"), self.at < self.text.count {
+                self.escape()
+            } else {
                 self.append(byte)
-                continue
             }
-            self.escape()
         }
+    }
+
+    /// Copies everything in front of the next byte that may be an escape.
+    private mutating func copyRun() {
+        let end = JSONText.nextQuoteOrBackslash(in: self.text, from: self.at, to: self.text.count)
+        let run = UnsafeRawBufferPointer(rebasing: self.text[self.at..<end])
+        precondition(run.count <= self.out.count - self.count, "a text grew while it was resolved")
+        UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(self.out)[self.count...]
+        ).copyMemory(from: run)
+        self.count += run.count
+        self.at = end
     }
 
     @inline(__always)
