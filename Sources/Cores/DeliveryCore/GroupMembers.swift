@@ -5,6 +5,8 @@ internal import MessageFormat
 /// Invariant: `clientIDs` holds the id of each member once, in the clients' order.
 package struct GroupMembers: Sendable {
     private var byConnection: [ConnectionKey: GroupMember] = [:]
+    /// Kept sorted, because every change of the group is told to all of them.
+    private var order = SortedNumbers<ConnectionKey>()
     private var connectionsOfClient: [String: Int] = [:]
 
     /// Sorted as clients sort it before they share queues out. A client that is connected twice
@@ -15,11 +17,12 @@ package struct GroupMembers: Sendable {
 
     package var isEmpty: Bool { self.byConnection.isEmpty }
     package var count: Int { self.byConnection.count }
-    package var connections: [ConnectionKey] { self.byConnection.keys.sorted() }
+    /// Sorted.
+    package var connections: [ConnectionKey] { self.order.numbers }
 
     /// All members, by connection.
     package var sorted: [GroupMember] {
-        self.byConnection.values.sorted { $0.connection < $1.connection }
+        self.order.numbers.compactMap { self.byConnection[$0] }
     }
 
     package subscript(connection: ConnectionKey) -> GroupMember? { self.byConnection[connection] }
@@ -29,6 +32,7 @@ package struct GroupMembers: Sendable {
         let previous = self.byConnection.updateValue(member, forKey: member.connection)
         if let previous, previous.clientID == member.clientID { return false }
         if let previous { self.forget(clientID: previous.clientID) }
+        self.order.insert(member.connection)
         self.remember(clientID: member.clientID)
         return true
     }
@@ -36,6 +40,7 @@ package struct GroupMembers: Sendable {
     /// Returns the member that left, if it was one.
     mutating func remove(_ connection: ConnectionKey) -> GroupMember? {
         guard let member = self.byConnection.removeValue(forKey: connection) else { return nil }
+        self.order.remove(connection)
         self.forget(clientID: member.clientID)
         return member
     }
@@ -89,6 +94,8 @@ package struct GroupMembers: Sendable {
         let ids = Set(self.byConnection.values.map(\.clientID))
         precondition(Set(self.clientIDs) == ids, "client ids are those of the members")
         precondition(self.clientIDs.count == ids.count, "a client id counts once")
+        self.order.checkInvariants()
+        precondition(Set(self.order.numbers) == Set(self.byConnection.keys))
         precondition(self.connectionsOfClient.values.allSatisfy { $0 > 0 })
         precondition(self.connectionsOfClient.values.reduce(0, +) == self.count)
         let pairs = zip(self.clientIDs, self.clientIDs.dropFirst())

@@ -116,15 +116,20 @@ package struct OffsetTable: Sendable {
 
     /// What changed since it was last taken, sorted. The caller writes it to the log.
     package mutating func takeDirty() -> [OffsetRecord] {
-        let pairs = self.dirtyPairs
+        let pairs = self.dirtyPairs.sorted { ($0.group, $0.topic) < ($1.group, $1.topic) }
         self.dirtyPairs = []
         var records: [OffsetRecord] = []
         for pair in pairs {
-            guard let dirty = self.table[pair]?.dirty else { continue }
+            guard let progress = self.table[pair] else { continue }
             self.table[pair]?.dirty = []
-            records += dirty.compactMap { self.record(pair, $0) }
+            records += progress.dirty.sorted().compactMap { queueID in
+                progress.offsets[queueID].map {
+                    OffsetRecord(
+                        group: pair.group, topic: pair.topic, queueID: queueID, offset: $0)
+                }
+            }
         }
-        return records.sorted()
+        return records
     }
 
     package var hasDirty: Bool { !self.dirtyPairs.isEmpty }
@@ -157,12 +162,6 @@ package struct OffsetTable: Sendable {
             ResourceName.problem(withGroup: pair.group) == nil
             && ResourceName.problem(withTopic: pair.topic) == nil
         return isNamed ? nil : .illegalName
-    }
-
-    private func record(_ pair: Pair, _ queueID: Int32) -> OffsetRecord? {
-        self.table[pair]?.offsets[queueID].map {
-            OffsetRecord(group: pair.group, topic: pair.topic, queueID: queueID, offset: $0)
-        }
     }
 }
 
