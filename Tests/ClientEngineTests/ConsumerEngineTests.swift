@@ -303,6 +303,22 @@ import Testing
         #expect(pulls <= 51)
     }
 
+    @Test("a broker that answers the same messages for ever is not asked in a tight loop")
+    func noProgress() {
+        var driver = ConsumerDriver()
+        driver.begin(at: 5)
+        var pulls = 0
+        for step in 0..<1_000 {
+            driver.advance(to: ms(step))
+            while let pull = driver.nextPull() {
+                pulls += 1
+                driver.end(pull, Answers.pulled(.success, next: -1, body: Answers.messages([0])))
+            }
+        }
+        #expect(pulls <= 21)
+        #expect(driver.take() == nil)
+    }
+
     @Test("broadcasting takes every queue and commits nothing")
     func broadcasting() {
         var driver = ConsumerDriver { $0.model = .broadcasting }

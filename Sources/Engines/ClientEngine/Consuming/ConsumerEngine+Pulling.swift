@@ -107,8 +107,11 @@ extension ConsumerEngine {
         self.enter(.ready(dueAt: now), id)
         switch answer {
         case .found(let messages, let progress):
+            let before = self.assigned[id]?.buffer.pullOffset
             self.buffer(messages, id)
             self.proceed(id, progress)
+            // Messages that lead nowhere would be asked for again and again.
+            if self.assigned[id]?.buffer.pullOffset == before { self.pullFailed(id, at: now) }
         case .nothing(let progress):
             self.proceed(id, progress)
             // A broker that does not hold requests must not be asked in a tight loop.
