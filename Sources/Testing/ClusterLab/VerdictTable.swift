@@ -8,7 +8,11 @@ extension Verdict {
             ["delivered", "\(self.delivered)"],
             ["lost", "\(self.lost)"],
             ["reordered", "\(self.reordered)"],
-            ["duplicates", self.duplicatesText],
+            ["duplicates", "\(self.duplicatedInAll)"],
+        ]
+        rows += self.duplicated.sorted { $0.key < $1.key }
+            .map { ["", "\($0.value) \($0.key.explanation)"] }
+        rows += [
             ["longest time without a successful send", "\(self.longestGapMilliseconds) ms"],
             ["verdict", self.outcomeText],
         ]
@@ -18,12 +22,6 @@ extension Verdict {
                 + problem.story.map { ["", "  \($0)"] }
         }
         return TextTable.text(rows)
-    }
-
-    private var duplicatesText: String {
-        let causes = self.duplicated.sorted { $0.key < $1.key }
-            .map { "\($0.value) \($0.key.explanation)" }
-        return causes.isEmpty ? "0" : "\(self.duplicatedInAll): " + causes.joined(separator: ", ")
     }
 
     private var outcomeText: String {
