@@ -65,7 +65,10 @@ extension LayerRule {
             LayerRule(
                 layer: layer,
                 outside: Self.sockets.union(Self.system)
-                    .union(["ArgumentParser", "Foundation", "Logging", "ServiceLifecycle"]),
+                    .union([
+                        "ArgumentParser", "Foundation", "Logging", "ServiceLifecycle",
+                        "UnixSignals",
+                    ]),
                 layers: ["Formats", "Shells", "Services", "Testing"], modules: [])
         default: nil
         }

@@ -63,8 +63,6 @@ struct HostileBytesTests {
     @Test("garbage on both servers' ports harms nobody, and nothing of it is stored")
     func garbage() async throws {
         try await withCluster { cluster in
-            let masters = await eventually { (try? await cluster.access.masters().count) == 1 }
-            #expect(masters)
             let broker = try #require(try await cluster.access.masters().first).address
             let ports = [broker, cluster.nameServer].compactMap {
                 $0.split(separator: ":").last.flatMap { UInt16($0) }

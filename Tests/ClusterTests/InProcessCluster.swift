@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NameServer
+import Testing
 
 /// Name server and brokers as tasks of the test's process, on free loopback ports, with real
 /// sockets and real files in a directory of their own.
@@ -28,14 +29,12 @@ final class InProcessCluster {
     init() async throws {
         self.directory = NSTemporaryDirectory() + "apus-cluster-\(UUID().uuidString)"
         let (ports, ready) = AsyncStream.makeStream(of: Int.self)
-        self.nameServerTask = Task {
-            var configuration = NameServerConfiguration()
-            configuration.port = 0
-            let server = NameServer(
-                configuration: configuration, logger: Self.quiet(),
-                onReady: { _, port in ready.yield(port) })
-            try await server.run()
-        }
+        var configuration = NameServerConfiguration()
+        configuration.port = 0
+        let server = NameServer(
+            configuration: configuration, logger: Self.quiet(),
+            onReady: { _, port in ready.yield(port) })
+        self.nameServerTask = Task { try await server.run() }
         guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
         self.nameServer = "127.0.0.1:\(port)"
         self.access = ClusterAccess(
@@ -115,6 +114,10 @@ func withCluster(
     let cluster = try await InProcessCluster()
     do {
         for name in brokers { try await cluster.start(name) }
+        let isUp = await eventually {
+            (try? await cluster.access.masters().count) == brokers.count
+        }
+        #expect(isUp, "the brokers have registered")
         try await body(cluster)
     } catch {
         try? await cluster.shutdown()

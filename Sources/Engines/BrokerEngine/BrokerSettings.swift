@@ -33,6 +33,15 @@ package struct BrokerSettings: Sendable {
 
     package init() {}
 
+    /// Who the broker is, and what clients may make by themselves.
+    package init(
+        cluster: String, brokerName: String, autoCreateTopics: Bool, autoCreateGroups: Bool
+    ) {
+        self.delivery = DeliverySettings(
+            cluster: cluster, brokerName: brokerName, autoCreateTopic: autoCreateTopics,
+            autoCreateGroup: autoCreateGroups)
+    }
+
     /// Bounds the tables so that their snapshot takes a fraction of a segment.
     package mutating func fitTables(toSegment segmentBytes: Int) {
         self.log.segmentBytes = segmentBytes

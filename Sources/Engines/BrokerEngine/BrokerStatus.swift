@@ -1,7 +1,7 @@
 import DeliveryCore
 import LogCore
-import MessageFormat
-import RemotingProtocol
+package import MessageFormat
+package import RemotingProtocol
 
 // How the broker is, for operators.
 extension BrokerEngine {
@@ -58,5 +58,14 @@ extension BrokerEngine {
             "earliestMessageTimeStamp": "-1",
         ]
         self.succeed(caller, body: KVTable(table: table).encoded)
+    }
+}
+
+extension BrokerEngine {
+    /// What name servers are told: these topics, or all of them.
+    package func registration(of topics: [TopicConfig]?) -> RegisterBrokerBody {
+        RegisterBrokerBody(
+            topics: topics ?? self.delivery.topics.all,
+            dataVersion: self.delivery.topics.dataVersion)
     }
 }

@@ -51,7 +51,7 @@ extension BrokerEngine {
     mutating func appendDirtyOffsets() -> PhysicalOffset? {
         self.offsetsGatheredAt = self.now.tick
         var end: PhysicalOffset?
-        for record in DeliveryState.records(of: self.delivery.offsets.takeDirty().sorted()) {
+        for record in DeliveryState.records(of: self.delivery.offsets.takeDirty()) {
             end = self.append(record)
         }
         return end

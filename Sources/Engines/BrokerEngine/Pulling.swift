@@ -176,14 +176,15 @@ extension BrokerEngine {
             self.answerPull(job, .pullRetryImmediately, next: job.next)
         } else {
             self.counters.messagesGot += Int64(job.found.count)
-            self.effects.append(
-                .deliver(job.caller, self.head(job, .success, next: job.next), job.found))
+            let head = self.head(job, .success, next: job.next)
+            self.effects.append(.deliver(job.caller, head, job.found))
         }
     }
 
     mutating func answerPull(_ job: PullJob, _ code: ResponseCode, next: QueueOffset) {
         guard !job.caller.isOneWay else { return }
-        self.effects.append(.deliver(job.caller, self.head(job, code, next: next), []))
+        let head = self.head(job, code, next: next)
+        self.effects.append(.deliver(job.caller, head, []))
     }
 
     private func head(_ job: PullJob, _ code: ResponseCode, next: QueueOffset) -> PullResponse {

@@ -144,8 +144,9 @@ extension BrokerEngine {
             && segment.base < self.segmentBase(of: self.progress.confirmed)
         {
             self.segments.setState(.sealing, of: segment.base)
-            self.effects.append(
-                .seal(SegmentContents(base: segment.base, queues: self.queues, keys: self.keys)))
+            let contents = SegmentContents(
+                base: segment.base, queues: self.queues, keys: self.keys)
+            self.effects.append(.seal(contents))
         }
     }
 

@@ -180,7 +180,8 @@ package enum LogRecord {
                 let kind = bytes.bigEndian(UInt16.self, at: 8)
                 try body(
                     .state(
-                        kind: kind, payload: bytes.slice(StateRecord.headerCount..<size), at: place))
+                        kind: kind, payload: bytes.slice(StateRecord.headerCount..<size), at: place)
+                )
             } else {
                 try body(.message(try StoredMessageView(bytes), at: place))
             }

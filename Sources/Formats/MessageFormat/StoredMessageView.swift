@@ -88,7 +88,9 @@ package struct StoredMessageView {
     package var storeHost: HostAddress {
         self.host((self.storeTimestampAt + 8)..<self.reconsumeTimesAt)
     }
-    package var reconsumeTimes: Int32 { self.bytes.bigEndian(Int32.self, at: self.reconsumeTimesAt) }
+    package var reconsumeTimes: Int32 {
+        self.bytes.bigEndian(Int32.self, at: self.reconsumeTimesAt)
+    }
     package var preparedTransactionOffset: Int64 {
         self.bytes.bigEndian(Int64.self, at: self.reconsumeTimesAt + 4)
     }

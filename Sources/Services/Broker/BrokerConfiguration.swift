@@ -1,5 +1,4 @@
 package import BrokerEngine
-import DeliveryCore
 package import LogCore
 import MessageFormat
 import RemotingProtocol
@@ -121,10 +120,9 @@ extension BrokerConfiguration {
                 throw ConfigurationError("\(kind): \(problem)")
             }
         }
-        var settings = BrokerSettings()
-        settings.delivery = .init(
+        var settings = BrokerSettings(
             cluster: self.clusterName, brokerName: self.brokerName,
-            autoCreateTopic: self.autoCreateTopics, autoCreateGroup: self.autoCreateGroups)
+            autoCreateTopics: self.autoCreateTopics, autoCreateGroups: self.autoCreateGroups)
         settings.storeHost = storeHost
         settings.flushMode = self.flushMode
         settings.bodyBytesMax = self.bodyBytesMax

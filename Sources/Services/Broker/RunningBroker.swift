@@ -1,5 +1,4 @@
 import BrokerEngine
-import DeliveryCore
 import Logging
 import MessageFormat
 import NIOCore
@@ -153,11 +152,7 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
     /// What name servers are told: these topics, or all of them.
     func registration(of topics: [TopicConfig]?) async -> RegisterBrokerBody {
         let body = try? await self.loop.submit {
-            self.worker.map {
-                RegisterBrokerBody(
-                    topics: topics ?? $0.engine.delivery.topics.all,
-                    dataVersion: $0.engine.delivery.topics.dataVersion)
-            }
+            self.worker?.engine.registration(of: topics)
         }.get()
         return body
             ?? RegisterBrokerBody(
