@@ -131,7 +131,7 @@ struct EngineBench {
             switch effect {
             case .answer(let caller, let command): self.note(caller, command)
             case .answerSend(let caller, let response): self.note(caller, response.command)
-            case .deliver(let caller, let head, let entries):
+            case .deliver(let caller, let head, let entries, _):
                 self.note(caller, head.command, entries)
             case .write(let batches, _): self.disk += batches
             default: self.others.append(effect)

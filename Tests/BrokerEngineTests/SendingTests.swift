@@ -47,12 +47,38 @@ struct SendingTests {
     func flushTimeout() {
         var bench = EngineBench()
         let send = bench.request(Requests.send())
+        if let end = bench.disk.last?.end {
+            bench.written(upTo: end, durable: bench.engine.progress.durable)
+        }
         bench.pass(.seconds(4))
         #expect(bench.answer(to: send) == nil)
         bench.pass(.seconds(2))
         #expect(bench.answer(to: send)?.code == .flushDiskTimeout)
         bench.complete()
         #expect(bench.answers.count { $0.opaque == send } == 1)
+    }
+
+    @Test("a message that was not even written is never told as if it were stored")
+    func notWritten() {
+        var bench = EngineBench()
+        let send = bench.request(Requests.send())
+        bench.pass(.seconds(6))
+        #expect(bench.answer(to: send)?.code == .systemError)
+    }
+
+    @Test("a topic that another master spreads leaves the one that is here as it is")
+    func spreadKeepsTopic() {
+        var bench = EngineBench()
+        bench.request(Requests.send())
+        bench.settle()
+        let fields: KeyValuePairs = [
+            "topic": "T", "defaultTopic": "TBW102", "readQueueNums": "1", "writeQueueNums": "1",
+            "perm": "6", "topicFilterType": "SINGLE_TAG", "order": "false", "onlyIfMissing": "true",
+        ]
+        let answer = bench.request(.request(.updateAndCreateTopic, fields: fields))
+        bench.settle()
+        #expect(bench.answer(to: answer)?.code == .success)
+        #expect(bench.engine.delivery.topics.config("T")?.writeQueues == 4)
     }
 
     @Test("more than may wait for the disk is refused at once, with a reason")
@@ -80,9 +106,7 @@ struct SendingTests {
         var registered = false
         var spread = false
         for effect in bench.others {
-            if case .register(let topics) = effect, topics?.first?.name == "New" {
-                registered = true
-            }
+            if case .register = effect { registered = true }
             if case .spread(let config) = effect, config.name == "New" { spread = true }
         }
         #expect(registered && spread)

@@ -116,4 +116,24 @@ struct CommitLogTests {
         }
         #expect(header?.storeTimestamp == Self.wall)
     }
+
+    @Test("whatever fits ends within its segment, also when it starts another batch")
+    func fitsAtTheEnd() {
+        var options = CommitLog.Options()
+        options.segmentBytes = 4_096
+        options.batchBytesMax = 1_024
+        for filler in 800..<1_000 {
+            for last in stride(from: 700, to: 1_400, by: 7) {
+                var log = CommitLog(logID: 7, epoch: Epoch(1), end: .zero, options: options)
+                for payload in [filler, filler, filler, last] {
+                    guard log.fits(StateRecord.headerCount + payload) else { continue }
+                    log.append(
+                        StateRecord(kind: 1, payload: [UInt8](repeating: 1, count: payload)),
+                        now: Self.wall)
+                }
+                let planned = log.takePlanned()
+                #expect(planned.allSatisfy { $0.end.bytes <= 4_096 }, "\(filler), \(last)")
+            }
+        }
+    }
 }

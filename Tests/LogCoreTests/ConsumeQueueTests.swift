@@ -92,4 +92,14 @@ struct ConsumeQueueTests {
         #expect(queue.nextOffset(after: QueueOffset(2)) == QueueOffset(5))
         #expect(queue.assignedEnd == QueueOffset(6))
     }
+
+    @Test("a run that is still in memory keeps the minimum, though a later one is sealed")
+    func sealedOutOfOrder() {
+        var queue = self.queue(confirming: 3, of: 3)
+        _ = queue.assign()
+        queue.confirmed(self.entry(5_000), at: QueueOffset(3), segment: self.next)
+        queue.adopt(
+            SealedRun(segment: self.next, first: QueueOffset(3), count: 1, firstOrdinal: 0))
+        #expect(queue.minOffset == .zero)
+    }
 }

@@ -63,8 +63,32 @@ struct StateTests {
         ])
     func retention(state: SegmentMap.State, hours: Double, used: Double, goes: Bool) {
         let segment = SegmentMap.Segment(
-            base: .zero, state: state, youngest: Timestamp(milliseconds: 0))
+            base: .zero, state: state, youngest: Timestamp(milliseconds: 0), snapshotEnd: .zero)
         let now = Timestamp(milliseconds: Int64(hours * 3_600_000))
         #expect(Retention().mayDelete(segment, at: now, diskUsedRatio: used) == goes)
+    }
+
+    @Test("segments are sealed one after the other, and not before the next snapshot is durable")
+    func sealingOrder() {
+        var map = SegmentMap()
+        for (base, state) in [
+            (0, SegmentMap.State.sealed), (100, .active), (200, .active), (300, .active),
+        ] {
+            map.append(
+                .init(
+                    base: PhysicalOffset(Int64(base)), state: state,
+                    youngest: Timestamp(milliseconds: 0),
+                    snapshotEnd: PhysicalOffset(Int64(base + 10))))
+        }
+        #expect(map.nextToSeal(durable: PhysicalOffset(209)) == nil)
+        #expect(map.nextToSeal(durable: PhysicalOffset(210)) == PhysicalOffset(100))
+        map.setState(.sealing, of: PhysicalOffset(100))
+        #expect(map.nextToSeal(durable: PhysicalOffset(400)) == nil)
+        map.setState(.active, of: PhysicalOffset(100))
+        #expect(map.nextToSeal(durable: PhysicalOffset(400)) == PhysicalOffset(100))
+        map.setState(.sealed, of: PhysicalOffset(100))
+        #expect(map.nextToSeal(durable: PhysicalOffset(400)) == PhysicalOffset(200))
+        map.setState(.sealed, of: PhysicalOffset(200))
+        #expect(map.nextToSeal(durable: PhysicalOffset(400)) == nil)
     }
 }

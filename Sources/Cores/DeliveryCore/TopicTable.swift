@@ -8,7 +8,7 @@ package struct TopicTable: Sendable {
     /// Queues of one topic on one broker.
     package static let queuesMax = Int32(65_536)
     /// All texts of a topic's or group's attributes together.
-    package static let attributeBytesMax = 32 * 1024
+    package static let attributeBytesMax = 1_024
 
     package let settings: DeliverySettings
     private let systemConfigs: [String: TopicConfig]

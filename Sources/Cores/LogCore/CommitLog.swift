@@ -53,11 +53,23 @@ package struct CommitLog: Sendable {
     ///
     /// When it does not, `roll()` and append the snapshot's records before it.
     package func fits(_ size: Int) -> Bool {
-        let batch =
-            self.gathering.isEmpty
-            ? LogBatchHeader.count + size : self.gathering.bytes.count + size
+        let alone = LogBatchHeader.padded(LogBatchHeader.count + size)
+        let gathered = self.gathering.bytes.count
+        let needed =
+            if self.gathering.isEmpty {
+                alone
+            } else if self.closesBatch(before: size) {
+                LogBatchHeader.padded(gathered) + alone
+            } else {
+                LogBatchHeader.padded(gathered + size)
+            }
         let offset = self.gathering.start.distance(from: self.segmentBase)
-        return offset + LogBatchHeader.padded(batch) <= self.options.segmentBytes
+        return offset + needed <= self.options.segmentBytes
+    }
+
+    /// The batch has grown so long that the record starts another one.
+    private func closesBatch(before size: Int) -> Bool {
+        !self.gathering.isEmpty && self.gathering.bytes.count + size > self.options.batchBytesMax
     }
 
     /// Longest record that any segment can take.
@@ -108,8 +120,7 @@ package struct CommitLog: Sendable {
     /// Everything that has gathered, ready to be written, in order.
     package mutating func takePlanned() -> [PlannedBatch] {
         self.closeBatch()
-        defer { self.closed.removeAll(keepingCapacity: true) }
-        return self.closed
+        return exchange(&self.closed, with: [])
     }
 
     /// The confirm offset has moved: hands out what consumers may now see, batch by batch.
@@ -125,7 +136,7 @@ package struct CommitLog: Sendable {
 
     private mutating func beginRecord(size: Int, now: Timestamp) {
         precondition(self.fits(size), "the caller rolls to the next segment first")
-        if self.gathering.bytes.count + size > self.options.batchBytesMax { self.closeBatch() }
+        if self.closesBatch(before: size) { self.closeBatch() }
         self.latestStoreTimestamp = max(self.latestStoreTimestamp, now)
         self.gathering.begin()
     }

@@ -68,7 +68,8 @@ package struct ConsumeQueue: Sendable {
     package var minOffset: QueueOffset {
         max(
             self.floor,
-            self.sealed.first?.first ?? self.memory.first?.first ?? self.lowerBoundWithoutRuns)
+            [self.sealed.first?.first, self.memory.first?.first].compactMap { $0 }.min()
+                ?? self.lowerBoundWithoutRuns)
     }
 
     /// With no run left, everything before the first unconfirmed message is gone.
@@ -126,6 +127,10 @@ package struct ConsumeQueue: Sendable {
     /// An index file holds this run now; it replaces what was in memory for that segment.
     package mutating func adopt(_ run: SealedRun) {
         self.memory.removeAll { $0.segment == run.segment }
+        if let index = self.sealed.firstIndex(where: { $0.first == run.first }) {
+            self.sealed[index] = run  // the index file was made anew
+            return
+        }
         guard self.sealed.last.map({ $0.end <= run.first }) ?? true else { return }
         self.sealed.append(run)
         self.assignedEnd = max(self.assignedEnd, run.end)

@@ -13,11 +13,16 @@ package struct SegmentMap: Sendable {
         package var state: State
         /// Store time of its youngest message.
         package var youngest: Timestamp
+        /// Where its opening snapshot ends.
+        package var snapshotEnd: PhysicalOffset
 
-        package init(base: PhysicalOffset, state: State, youngest: Timestamp) {
+        package init(
+            base: PhysicalOffset, state: State, youngest: Timestamp, snapshotEnd: PhysicalOffset
+        ) {
             self.base = base
             self.state = state
             self.youngest = youngest
+            self.snapshotEnd = snapshotEnd
         }
     }
 
@@ -41,6 +46,19 @@ package struct SegmentMap: Sendable {
             return
         }
         self.segments[last].youngest = max(self.segments[last].youngest, time)
+    }
+
+    /// The segment whose index file is to be made next: the oldest that has none, once the log has
+    /// left it and the opening snapshot of the segment behind it is durable. One at a time, so that
+    /// a queue's runs are sealed in order, and never so early that a crash could leave the log
+    /// without any snapshot.
+    package func nextToSeal(durable: PhysicalOffset) -> PhysicalOffset? {
+        var index = self.segments.count - 1
+        while index > 0, self.segments[index - 1].state != .sealed { index -= 1 }
+        guard index + 1 < self.segments.count, self.segments[index].state == .active,
+            self.segments[index + 1].snapshotEnd <= durable
+        else { return nil }
+        return self.segments[index].base
     }
 
     package mutating func setState(_ state: State, of base: PhysicalOffset) {

@@ -39,10 +39,14 @@ package struct BrokerEngine: Sendable {
     var scratch: [UInt8] = []
     var offsetsGatheredAt: Tick
     let bootTime: Timestamp
+    var sealingPausedUntil = Tick.zero
+    var deletedAt = Tick.zero
+
+    /// Nobody waits for the disk any more.
+    package var isSettled: Bool { self.answers.count == 0 && !self.log.hasGathered }
 
     package mutating func takeEffects() -> [Effect] {
-        defer { self.effects.removeAll(keepingCapacity: true) }
-        return self.effects
+        exchange(&self.effects, with: [])
     }
 
     /// A request has arrived.

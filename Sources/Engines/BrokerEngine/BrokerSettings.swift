@@ -29,7 +29,7 @@ package struct BrokerSettings: Sendable {
     package var pullScanMax = 16_384
 
     /// Queues in all. A segment's opening snapshot holds all state and must leave it room.
-    package var queuesMax: Int { self.log.segmentBytes / 512 }
+    package var queuesMax: Int { self.log.segmentBytes / 1_024 }
 
     package init() {}
 
@@ -46,9 +46,9 @@ package struct BrokerSettings: Sendable {
     package mutating func fitTables(toSegment segmentBytes: Int) {
         self.log.segmentBytes = segmentBytes
         self.bodyBytesMax = min(self.bodyBytesMax, segmentBytes / 8)
-        self.delivery.offsetsMax = min(self.delivery.offsetsMax, segmentBytes / 256)
-        self.delivery.topicsMax = min(self.delivery.topicsMax, segmentBytes / 2_048)
-        self.delivery.groupsMax = min(self.delivery.groupsMax, segmentBytes / 2_048)
+        self.delivery.offsetsMax = min(self.delivery.offsetsMax, segmentBytes / 2_048)
+        self.delivery.topicsMax = min(self.delivery.topicsMax, segmentBytes / 16_384)
+        self.delivery.groupsMax = min(self.delivery.groupsMax, segmentBytes / 16_384)
     }
 
     package var clusterName: String { self.delivery.cluster }

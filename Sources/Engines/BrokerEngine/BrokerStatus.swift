@@ -1,6 +1,6 @@
 import DeliveryCore
 import LogCore
-package import MessageFormat
+import MessageFormat
 package import RemotingProtocol
 
 // How the broker is, for operators.
@@ -62,10 +62,9 @@ extension BrokerEngine {
 }
 
 extension BrokerEngine {
-    /// What name servers are told: these topics, or all of them.
-    package func registration(of topics: [TopicConfig]?) -> RegisterBrokerBody {
+    /// What name servers are told: all topics, and the version of exactly this table.
+    package var registration: RegisterBrokerBody {
         RegisterBrokerBody(
-            topics: topics ?? self.delivery.topics.all,
-            dataVersion: self.delivery.topics.dataVersion)
+            topics: self.delivery.topics.all, dataVersion: self.delivery.topics.dataVersion)
     }
 }

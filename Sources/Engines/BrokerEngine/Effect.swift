@@ -6,8 +6,9 @@ package import RemotingProtocol
 package enum Effect: Sendable {
     case answer(Caller, RemotingCommand)
     case answerSend(Caller, SendResponse)
-    /// Read these messages, check them, and send them behind the head.
-    case deliver(Caller, PullResponse, [IndexEntry])
+    /// Read these messages, check them, and send them behind the head. `from` is the offset that
+    /// was asked for.
+    case deliver(Caller, PullResponse, [IndexEntry], from: QueueOffset)
     /// A request of the broker's own, one-way.
     case notify(ConnectionID, RemotingCommand)
 
@@ -29,8 +30,8 @@ package enum Effect: Sendable {
     case seal(SegmentContents)
     case deleteSegment(PhysicalOffset)
 
-    /// Tell the name servers: these topics (all of them when nil) changed.
-    case register(topics: [TopicConfig]?)
+    /// The topics changed: tell the name servers.
+    case register
     /// Create the topic on the cluster's other masters, too.
     case spread(TopicConfig)
 }

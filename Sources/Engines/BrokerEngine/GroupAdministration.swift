@@ -45,7 +45,7 @@ extension BrokerEngine {
         var topics = self.delivery.offsets.topics(of: group)
         if let topic = command.nonEmptyString("topic") { topics = [topic] }
         if let list = command.nonEmptyString("topicList") {
-            topics = list.split(separator: ";").map(String.init)
+            topics = Set(list.split(separator: ";").prefix(1_000).map(String.init)).sorted()
         }
         let subscribed = self.consumers.group(group)?.subscriptions ?? [:]
         if !subscribed.isEmpty { topics.removeAll { subscribed[$0] == nil } }

@@ -12,18 +12,26 @@ extension BrokerEngine {
         self.producers.advance(to: now.tick)
         self.locks.advance(to: now.tick)
         self.releaseOverdueAnswers()
+        self.sealNextSegment()
         self.deleteOldSegment()
     }
 
+    /// At most one segment a second: a clock that jumps, or a disk that fills up, must not take
+    /// everything before somebody can look.
     private mutating func deleteOldSegment() {
         guard let oldest = self.segments.oldest,
+            self.now.tick - self.deletedAt >= .seconds(1),
             self.settings.retention.mayDelete(
                 oldest, at: self.now.wall, diskUsedRatio: self.diskUsedRatio)
         else { return }
-        self.segments.removeOldest()
-        self.queues.drop(segmentsThrough: oldest.base)
+        self.deletedAt = self.now.tick
         self.effects.append(.deleteSegment(oldest.base))
-        // One a turn; the shell looks at the disk again before the next.
-        self.diskUsedRatio = 0
+    }
+
+    /// The oldest segment's files are gone.
+    package mutating func deleted(_ base: PhysicalOffset) {
+        guard self.segments.oldest?.base == base else { return }
+        self.segments.removeOldest()
+        self.queues.drop(segmentsThrough: base)
     }
 }

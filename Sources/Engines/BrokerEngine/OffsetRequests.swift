@@ -16,7 +16,10 @@ struct SearchJob: Sendable {
 // What a consumer asks about offsets: its own, and a queue's.
 extension BrokerEngine {
     /// A consumer's progress, as it came in: remembered at once, in the log a little later.
-    mutating func commit(group: String, topic: String, queueID: Int32, offset: Int64) {
+    @discardableResult
+    mutating func commit(
+        group: String, topic: String, queueID: Int32, offset: Int64
+    ) -> CommitOutcome {
         self.delivery.offsets.commit(
             group: group, topic: topic, queueID: queueID, offset: QueueOffset(offset))
     }
@@ -34,17 +37,15 @@ extension BrokerEngine {
                 .invalidParameter, "queueId \(queueID) or commitOffset \(offset) is out of range")
         }
         _ = try self.findOrMakeGroup(group)
-        self.commit(group: group, topic: topic, queueID: queueID, offset: offset)
+        let outcome = self.commit(group: group, topic: topic, queueID: queueID, offset: offset)
+        if case .refused(let reason) = outcome {
+            throw Refusal(.systemError, "the offset is not kept: \(reason)")
+        }
         guard !caller.isOneWay else { return }
         // Who waits for the answer may rely on it: the offset goes into this turn's batch.
-        let done = RemotingCommand.response(.success, to: caller.opaque)
-        if let end = self.appendDirtyOffsets() {
-            self.answers.append(
-                PendingAnswer(
-                    end: end, since: self.now.tick, caller: caller, answer: .command(done)))
-        } else {
-            self.answer(caller, done)
-        }
+        try self.admit()
+        _ = self.appendDirtyOffsets()
+        self.succeedWhenConfirmed(caller)
     }
 
     /// Puts the offsets that changed into the log. Returns the end to wait for.
@@ -57,9 +58,14 @@ extension BrokerEngine {
         return end
     }
 
+    /// The broker is about to stop: nothing waits for more.
+    package mutating func gatherAllOffsets() {
+        if self.delivery.offsets.hasDirty { _ = self.appendDirtyOffsets() }
+    }
+
     /// One record for the commits of a short while, not one each.
     mutating func gatherOffsets() {
-        guard self.delivery.offsets.hasDirty,
+        guard self.delivery.offsets.hasDirty, self.mayGather,
             self.now.tick - self.offsetsGatheredAt >= self.settings.offsetGatherTime
         else { return }
         _ = self.appendDirtyOffsets()
@@ -75,11 +81,12 @@ extension BrokerEngine {
         }
         // A new group on a queue that still has its beginning reads from the start.
         let queue = self.queues.queue(QueueKey(topic: topic, queueID: queueID))
-        guard setZero, (queue?.minOffset ?? .zero) == .zero else {
+        let start = queue?.floor ?? .zero
+        guard setZero, (queue?.minOffset ?? .zero) == start else {
             throw Refusal(
                 .queryNotFound, "Not found, maybe this group consumer boot first")
         }
-        self.succeed(caller, ["offset": "0"])
+        self.succeed(caller, ["offset": String(start.value)])
     }
 
     mutating func maxOffset(_ command: ReceivedCommand, from caller: Caller) throws {
@@ -134,7 +141,8 @@ extension BrokerEngine {
         }
         // The last message at or before a time is the one in front of the first after it.
         let isUpper = boundary == "UPPER"
-        let target = Timestamp(milliseconds: isUpper ? timestamp &+ 1 : timestamp)
+        let target = Timestamp(
+            milliseconds: isUpper && timestamp < .max ? timestamp + 1 : timestamp)
         self.search(
             SearchJob(caller: caller, queue: number, timestamp: target, isUpper: isUpper))
     }

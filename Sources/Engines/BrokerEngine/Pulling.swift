@@ -172,19 +172,20 @@ extension BrokerEngine {
     }
 
     private mutating func finish(_ job: PullJob) {
+        guard !job.caller.isOneWay else { return }
         if job.found.isEmpty {
             self.answerPull(job, .pullRetryImmediately, next: job.next)
         } else {
             self.counters.messagesGot += Int64(job.found.count)
             let head = self.head(job, .success, next: job.next)
-            self.effects.append(.deliver(job.caller, head, job.found))
+            self.effects.append(.deliver(job.caller, head, job.found, from: job.offset))
         }
     }
 
     mutating func answerPull(_ job: PullJob, _ code: ResponseCode, next: QueueOffset) {
         guard !job.caller.isOneWay else { return }
         let head = self.head(job, code, next: next)
-        self.effects.append(.deliver(job.caller, head, []))
+        self.effects.append(.deliver(job.caller, head, [], from: job.offset))
     }
 
     private func head(_ job: PullJob, _ code: ResponseCode, next: QueueOffset) -> PullResponse {

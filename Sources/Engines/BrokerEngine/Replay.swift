@@ -31,7 +31,8 @@ extension BrokerEngine {
 
     /// A sealed segment is there, with its index.
     package mutating func found(segment base: PhysicalOffset, youngest: Timestamp) {
-        self.segments.append(.init(base: base, state: .sealed, youngest: youngest))
+        self.segments.append(
+            .init(base: base, state: .sealed, youngest: youngest, snapshotEnd: base))
     }
 
     /// Replays one checked batch of the active segment, which starts at `segment`.
@@ -82,7 +83,10 @@ extension BrokerEngine {
     ) {
         self.now = now
         if let activeSegment {
-            self.segments.append(.init(base: activeSegment, state: .active, youngest: now.wall))
+            self.segments.append(
+                .init(
+                    base: activeSegment, state: .active, youngest: now.wall,
+                    snapshotEnd: activeSegment))
         }
         self.log = CommitLog(
             logID: self.log.logID, epoch: self.log.epoch, end: end, options: self.settings.log)

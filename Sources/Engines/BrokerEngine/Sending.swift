@@ -20,15 +20,20 @@ extension BrokerEngine {
     }
 
     /// Refuses at once what could only wait too long.
-    private func admit() throws {
+    func admit() throws {
         if let refusal = self.refusal { throw refusal }
-        let waiting = self.log.end.distance(from: self.progress.confirmed)
-        guard waiting <= self.settings.unconfirmedBytesMax else {
+        guard self.mayGather else {
+            let waiting = self.log.end.distance(from: self.progress.confirmed)
             throw Refusal(
                 .systemBusy,
                 "[OVERLOAD] \(waiting) bytes wait for the disk, at most "
                     + "\(self.settings.unconfirmedBytesMax) may; try again or use another broker")
         }
+    }
+
+    /// Whether more may wait for the disk.
+    var mayGather: Bool {
+        self.log.end.distance(from: self.progress.confirmed) <= self.settings.unconfirmedBytesMax
     }
 
     private mutating func topicForSend(_ request: SendRequest) throws -> TopicConfig {

@@ -10,6 +10,10 @@ extension BrokerEngine {
         guard !self.delivery.topics.isSystem(name) else {
             throw Refusal(.invalidParameter, "the topic \(name) belongs to the broker")
         }
+        // Another master spreads a topic that a send created there: what is here already stays.
+        if try command.bool("onlyIfMissing") ?? false, self.delivery.topics.config(name) != nil {
+            return self.succeedWhenConfirmed(caller)
+        }
         let attributes = self.delivery.topics.config(name)?.attributes ?? [:]
         let config = TopicConfig(
             name: name, readQueues: try command.requiredInt32("readQueueNums"),

@@ -7,15 +7,17 @@ import RemotingProtocol
 extension BrokerEngine {
     /// Puts a topic into table and log, and tells the name servers.
     mutating func putTopic(_ config: TopicConfig) throws {
+        try self.admit()
         if let problem = self.delivery.topics.problem(with: config) {
             throw Refusal(.invalidParameter, problem)
         }
         guard self.delivery.topics.update(config, at: self.now.wall) else { return }
         _ = self.append(self.delivery.record(ofTopic: config.name))
-        self.effects.append(.register(topics: [config]))
+        self.effects.append(.register)
     }
 
     mutating func putGroup(_ config: SubscriptionGroupConfig) throws {
+        try self.admit()
         if let problem = self.delivery.groups.problem(with: config) {
             throw Refusal(.invalidParameter, problem)
         }
@@ -35,7 +37,7 @@ extension BrokerEngine {
         }
         for record in self.queues.clear(topic: name) { _ = self.append(record) }
         self.wakeAllHolds(of: name)
-        self.effects.append(.register(topics: nil))
+        self.effects.append(.register)
     }
 
     /// Answers success once everything that was appended so far is confirmed.

@@ -65,12 +65,13 @@ extension BrokerEngine {
     }
 
     private mutating func appendSnapshot() {
-        self.segments.append(
-            .init(base: self.log.segmentBase, state: .active, youngest: self.now.wall))
+        let base = self.log.segmentBase
         for record in QueueSnapshot.records(of: self.queues) + self.delivery.snapshot() {
             self.log.append(record, now: self.now.wall)
         }
-        self.log.append(SnapshotEnd.record, now: self.now.wall)
+        let end = self.log.append(SnapshotEnd.record, now: self.now.wall)
+        self.segments.append(
+            .init(base: base, state: .active, youngest: self.now.wall, snapshotEnd: end))
     }
 
     /// Hands what has gathered to the writer when it is free; else it keeps gathering.
@@ -91,12 +92,14 @@ extension BrokerEngine {
         let grown = self.publish(upTo: confirmed)
         while let answer = self.answers.popConfirmed(upTo: confirmed) { self.release(answer) }
         self.wakeHolds(grown)
-        self.sealFinishedSegments()
+        self.sealNextSegment()
     }
 
-    /// Confirmed messages become visible. Returns which queues grew, and by how many.
+    /// Confirmed messages become visible. Returns which queues grew, and by how many, if anybody
+    /// waits for it.
     private mutating func publish(upTo confirmed: PhysicalOffset) -> [QueueNumber: Int] {
         var grown: [QueueNumber: Int] = [:]
+        let isAwaited = self.holds.count > 0
         let segmentBytes = Int64(self.settings.log.segmentBytes)
         var batches: [UnconfirmedBatch] = []
         self.log.confirmed(upTo: confirmed) { batches.append($0) }
@@ -107,7 +110,7 @@ extension BrokerEngine {
             for item in batch.entries {
                 self.queues[item.queue].confirmed(
                     item.entry, at: item.queueOffset, segment: segment)
-                grown[item.queue, default: 0] += 1
+                if isAwaited { grown[item.queue, default: 0] += 1 }
             }
             self.keys.append(batch.keys, segment: segment)
             self.segments.touched(segment, at: first.entry.storeTimestamp)
@@ -127,9 +130,14 @@ extension BrokerEngine {
         let latest = self.now.tick - self.settings.flushTimeout
         while let pending = self.answers.popWaiting(since: latest) {
             switch pending.answer {
-            case .send(var response):
+            case .send(var response) where pending.end <= self.progress.written:
                 response.code = .flushDiskTimeout
                 self.effects.append(.answerSend(pending.caller, response))
+            case .send:
+                // Not even written: a status that clients take for stored would lose it.
+                self.refuse(
+                    pending.caller,
+                    Refusal(.systemError, "the disk did not take the message in time"))
             case .command:
                 self.refuse(
                     pending.caller, Refusal(.systemError, "the disk did not answer in time"))
@@ -137,21 +145,21 @@ extension BrokerEngine {
         }
     }
 
-    /// Segments behind the confirm offset get their index files.
-    private mutating func sealFinishedSegments() {
-        for segment in self.segments.all
-        where segment.state == .active
-            && segment.base < self.segmentBase(of: self.progress.confirmed)
-        {
-            self.segments.setState(.sealing, of: segment.base)
-            let contents = SegmentContents(
-                base: segment.base, queues: self.queues, keys: self.keys)
-            self.effects.append(.seal(contents))
-        }
+    /// Segments that the log has left get their index files, one after the other.
+    mutating func sealNextSegment() {
+        guard self.now.tick >= self.sealingPausedUntil,
+            let base = self.segments.nextToSeal(durable: self.progress.durable)
+        else { return }
+        self.segments.setState(.sealing, of: base)
+        let contents = SegmentContents(base: base, queues: self.queues, keys: self.keys)
+        self.effects.append(.seal(contents))
     }
 
-    private func segmentBase(of position: PhysicalOffset) -> PhysicalOffset {
-        PhysicalOffset(position.bytes - position.bytes % Int64(self.settings.log.segmentBytes))
+    /// The index file could not be made. Tried again after a while.
+    package mutating func sealingFailed(_ base: PhysicalOffset, at now: Now) {
+        self.now = now
+        self.segments.setState(.active, of: base)
+        self.sealingPausedUntil = now.tick + .seconds(1)
     }
 
     /// The index file of a segment is on disk: its entries leave memory.
@@ -164,6 +172,7 @@ extension BrokerEngine {
         }
         self.keys.drop(segment: base)
         self.segments.setState(.sealed, of: base)
+        self.sealNextSegment()
     }
 }
 

@@ -35,7 +35,10 @@ extension BrokerWorker {
     /// written when there is room again.
     func lookAtDisk() {
         switch self.writer.space {
-        case .ok: self.engine.refusal = nil
+        case .ok:
+            self.engine.refusal =
+                self.isStopping
+                ? Refusal(.serviceNotAvailable, "this broker is stopping; use another one") : nil
         case .low, .full:
             self.engine.refusal = Refusal(
                 .serviceNotAvailable,
@@ -53,12 +56,9 @@ extension BrokerWorker {
     /// Makes the index file on another thread; until it is there the entries stay in memory.
     func seal(_ contents: SegmentContents) {
         let store = self.store
-        let worker = NIOLoopBound(self, eventLoop: self.loop)
-        let loop = self.loop
-        self.outside.background {
-            let result = Result { try SealedSegment(sealing: contents, in: store) }
-            loop.execute { worker.value.sealed(contents.base, result) }
-        }
+        self.inBackground(
+            { try SealedSegment(sealing: contents, in: store) },
+            then: { $0.sealed(contents.base, $1) })
     }
 
     private func sealed(_ base: PhysicalOffset, _ result: Result<SealedSegment, any Error>) {
@@ -67,18 +67,55 @@ extension BrokerWorker {
             self.engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
         case .failure(let error):
             self.logger.error(
-                "no index file for the segment at \(base.bytes), its entries stay in memory: \(error)"
-            )
+                "no index file for the segment at \(base.bytes) yet, trying on: \(error)")
+            self.engine.sealingFailed(base, at: Clock.now())
         }
+        self.turn()
     }
 
+    /// The log is the truth: a damaged index file is thrown away and made again from its segment.
+    func rebuildIndex(_ base: PhysicalOffset, because failure: ReadFailure) {
+        self.indexes.close(base)
+        guard self.rebuilding.insert(base).inserted else { return }
+        self.logger.error("making the index file of \(base.bytes) anew: \(failure.reason)")
+        let recovery = Recovery(store: self.store, logger: self.logger)
+        self.inBackground(
+            { try recovery.madeAnew(base) },
+            then: { worker, result in
+                worker.rebuilding.remove(base)
+                worker.indexes.close(base)
+                guard case .success(let segment) = result else { return }
+                worker.engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
+            })
+    }
+
+    /// Deleting takes the file system a while: not on this loop.
     func delete(_ base: PhysicalOffset) {
         self.indexes.close(base)
-        do {
-            try self.store.deleteSegment(base)
-            self.logger.info("deleted the segment at \(base.bytes): it is old, or the disk is full")
-        } catch {
-            self.logger.error("cannot delete the segment at \(base.bytes): \(error)")
+        let store = self.store
+        self.inBackground(
+            { try store.deleteSegment(base) },
+            then: { worker, result in
+                switch result {
+                case .success:
+                    worker.logger.info(
+                        "deleted the segment at \(base.bytes): old, or the disk is full")
+                    worker.engine.deleted(base)
+                case .failure(let error):
+                    worker.logger.error("cannot delete the segment at \(base.bytes): \(error)")
+                }
+            })
+    }
+
+    private func inBackground<T: Sendable>(
+        _ work: @escaping @Sendable () throws -> T,
+        then done: @escaping @Sendable (BrokerWorker, Result<T, any Error>) -> Void
+    ) {
+        let worker = NIOLoopBound(self, eventLoop: self.loop)
+        let loop = self.loop
+        self.outside.background {
+            let result = Result { try work() }
+            loop.execute { done(worker.value, result) }
         }
     }
 }

@@ -8,6 +8,11 @@ import RemotingTransport
 import Storage
 
 extension BrokerWorker {
+    /// Bytes of answers that one connection may get in one turn, before it is put off.
+    private static let answerBytesMax = 8 << 20
+    /// Bytes of messages that one query reads.
+    private static let queryBytesMax = 8 << 20
+
     /// Returns whether the engine has heard something new by it.
     func perform(_ effect: Effect) -> Bool {
         switch effect {
@@ -17,8 +22,8 @@ extension BrokerWorker {
         case .answerSend(let caller, let response):
             guard let out = self.outgoing(caller.connection) else { return false }
             response.encode(into: &out.bytes, as: caller.serialization)
-        case .deliver(let caller, let head, let entries):
-            self.deliver(entries, head, to: caller)
+        case .deliver(let caller, let head, let entries, let offset):
+            self.deliver(entries, head, from: offset, to: caller)
         case .notify(let connection, let command):
             guard let out = self.outgoing(connection) else { return false }
             command.encode(into: &out.bytes, as: .json)
@@ -32,15 +37,26 @@ extension BrokerWorker {
             return true
         case .seal(let contents): self.seal(contents)
         case .deleteSegment(let base): self.delete(base)
-        case .register(let topics): self.outside.register(topics)
+        case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
         }
         return false
     }
 
-    /// Reads the messages behind the answer's head, checked, straight into the answer.
-    private func deliver(_ entries: [IndexEntry], _ head: PullResponse, to caller: Caller) {
+    /// Reads the messages behind the answer's head, checked.
+    ///
+    /// A connection that has enough on its way is told to ask again from where it asked: answers
+    /// gather no more than it can take.
+    private func deliver(
+        _ entries: [IndexEntry], _ head: PullResponse, from offset: QueueOffset, to caller: Caller
+    ) {
         guard let out = self.outgoing(caller.connection) else { return }
+        if !entries.isEmpty, out.bytes.readableBytes > Self.answerBytesMax {
+            var later = head
+            later.code = .pullRetryImmediately
+            later.nextBeginOffset = offset.value
+            return later.encodeHead(bodyCount: 0, into: &out.bytes, as: caller.serialization)
+        }
         guard !entries.isEmpty else {
             head.encodeHead(bodyCount: 0, into: &out.bytes, as: caller.serialization)
             return
@@ -59,19 +75,20 @@ extension BrokerWorker {
             out.bytes.writeBuffer(&body)
             return
         }
-        self.deliverSound(read, damage, &body, head, to: caller, out)
+        self.deliverSound(read, damage, &body, head, from: offset, to: caller, out)
     }
 
     /// Damaged bytes are never served: what lies before them is, and then an error.
     private func deliverSound(
         _ read: MessagesRead, _ damage: MessageDamage, _ body: inout ByteBuffer,
-        _ head: PullResponse, to caller: Caller, _ out: Outgoing
+        _ head: PullResponse, from offset: QueueOffset, to caller: Caller, _ out: Outgoing
     ) {
         self.logger.error("a stored message is damaged: \(damage)")
         guard read.count > 0, let next = body.withUnsafeReadableBytes(Self.offsetBehind) else {
             RemotingCommand.response(
                 .systemError, to: caller.opaque,
-                remark: "the message at this offset is damaged on disk: \(damage)"
+                remark: "the message at offset \(offset.value) is damaged on disk (\(damage)); "
+                    + "to go on behind it, move the group's offset: apus group seek"
             ).encode(into: &out.bytes, as: caller.serialization)
             return
         }
@@ -99,12 +116,13 @@ extension BrokerWorker {
         switch effect {
         case .readEntries(let ticket, let segment, let ordinals):
             self.engine.entriesRead(
-                ticket, Self.catching { try self.indexes.reader(segment).entries(ordinals) },
+                ticket,
+                self.reading(segment) { try self.indexes.reader(segment).entries(ordinals) },
                 at: now)
         case .searchEntries(let ticket, let segment, let ordinals, let time):
             self.engine.entryFound(
                 ticket,
-                Self.catching {
+                self.reading(segment) {
                     let found = try self.indexes.reader(segment).firstOrdinal(
                         in: ordinals, storedAtOrAfter: time)
                     return found < ordinals.upperBound ? found : nil
@@ -114,8 +132,7 @@ extension BrokerWorker {
                 ticket, Self.catching { try self.find(hash, in: segments, limit: limit) }, at: now)
         case .readMessages(let ticket, let entries):
             self.engine.messagesRead(
-                ticket,
-                Self.catching { try entries.flatMap { try self.store.readMessage($0) } }, at: now)
+                ticket, .success(self.soundMessages(entries)), at: now)
         case .readMessage(let ticket, let position):
             self.engine.messagesRead(
                 ticket, Self.catching { try self.message(at: position) }, at: now)
@@ -123,10 +140,32 @@ extension BrokerWorker {
         }
     }
 
+    /// The sound ones, as far as one answer may take them.
+    private func soundMessages(_ entries: [IndexEntry]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for entry in entries where bytes.count + Int(entry.size) <= Self.queryBytesMax {
+            do {
+                bytes += try self.store.readMessage(entry)
+            } catch {
+                self.logger.error("a stored message is damaged: \(error)")
+            }
+        }
+        return bytes
+    }
+
     private static func catching<T>(_ body: () throws -> T) -> Result<T, ReadFailure> {
         do { return .success(try body()) } catch {
             return .failure(ReadFailure(reason: "\(error)"))
         }
+    }
+
+    /// A damaged index file is made anew from its segment; who asked asks again.
+    private func reading<T>(
+        _ segment: PhysicalOffset, _ body: () throws -> T
+    ) -> Result<T, ReadFailure> {
+        let result = Self.catching(body)
+        if case .failure(let failure) = result { self.rebuildIndex(segment, because: failure) }
+        return result
     }
 
     private func find(

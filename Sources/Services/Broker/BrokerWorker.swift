@@ -24,8 +24,11 @@ final class BrokerWorker {
     /// Orders that the disk has not taken yet; after a full disk they are given again, unchanged.
     var unwritten: [WriteOrder] = []
     var isWaitingForSpace = false
+    /// Sends are refused; what was taken is still written and answered.
+    var isStopping = false
     var pace = DiskPace()
     var indexes: OpenIndexes
+    var rebuilding: Set<PhysicalOffset> = []
     private(set) var hasFailed = false
 
     init(
@@ -142,7 +145,7 @@ final class Outgoing {
 
 /// What the worker asks of others: all of it may take long, and none of it is waited for.
 struct BrokerOutside: Sendable {
-    var register: @Sendable ([TopicConfig]?) -> Void
+    var register: @Sendable () -> Void
     var spread: @Sendable (TopicConfig) -> Void
     /// Runs work that touches the disk for long on another thread.
     var background: @Sendable (@escaping @Sendable () -> Void) -> Void

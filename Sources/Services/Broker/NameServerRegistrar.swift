@@ -12,21 +12,28 @@ actor NameServerRegistrar {
     private let client: RemotingClient
     private let nameServers: [String]
     private let identity: RegistrarIdentity
+    private let lostConnections: AsyncStream<String>
     private let table: @Sendable () async -> RegisterBrokerBody
     private let logger: Logger
     private var unreachable: Set<String> = []
+    /// Name servers whose connection was lost since they were told last.
+    private var forgotten: Set<String> = []
+    private var isAnnouncing = false
+    private var hasMoreToAnnounce = false
 
     private static let period = Duration.seconds(10)
-    private static let retryPeriod = Duration.milliseconds(500)
+    private static let retryPeriod = Duration.milliseconds(250)
     private static let timeout = Duration.seconds(3)
 
     init(
         client: RemotingClient, nameServers: [String], identity: RegistrarIdentity,
-        logger: Logger, table: @escaping @Sendable () async -> RegisterBrokerBody
+        lostConnections: AsyncStream<String>, logger: Logger,
+        table: @escaping @Sendable () async -> RegisterBrokerBody
     ) {
         self.client = client
         self.nameServers = nameServers
         self.identity = identity
+        self.lostConnections = lostConnections
         self.logger = logger
         self.table = table
     }
@@ -37,6 +44,9 @@ actor NameServerRegistrar {
             for nameServer in self.nameServers {
                 group.addTask { await self.keepRegistered(at: nameServer) }
             }
+            group.addTask {
+                for await address in self.lostConnections { await self.lostConnection(to: address) }
+            }
         }
         for nameServer in self.nameServers {
             self.client.sendOneWay(self.identity.farewell, to: nameServer)
@@ -45,25 +55,38 @@ actor NameServerRegistrar {
 
     private func keepRegistered(at nameServer: String) async {
         while !Task.isCancelled {
-            let body = await self.table()
-            let reached = await self.register(body, at: nameServer)
-            try? await Task.sleep(for: reached ? Self.period : Self.retryPeriod)
-        }
-    }
-
-    /// Topics have changed: every name server hears of it before the next regular time.
-    func announce(_ body: RegisterBrokerBody) async {
-        await withDiscardingTaskGroup { group in
-            for nameServer in self.nameServers {
-                group.addTask { _ = await self.register(body, at: nameServer) }
+            self.forgotten.remove(nameServer)
+            let isReached = await self.register(await self.table(), at: nameServer)
+            let next = ContinuousClock.now + (isReached ? Self.period : Self.retryPeriod)
+            while ContinuousClock.now < next, !self.forgotten.contains(nameServer),
+                !Task.isCancelled
+            {
+                try? await Task.sleep(for: Self.retryPeriod)
             }
         }
     }
 
+    /// Topics have changed: every name server hears of it before the next regular time. The whole
+    /// table goes out, so that a word that came late or not at all is made good by the next.
+    func announce() async {
+        self.hasMoreToAnnounce = true
+        guard !self.isAnnouncing else { return }
+        self.isAnnouncing = true
+        while self.hasMoreToAnnounce {
+            self.hasMoreToAnnounce = false
+            let body = await self.table()
+            await withDiscardingTaskGroup { group in
+                for nameServer in self.nameServers {
+                    group.addTask { _ = await self.register(body, at: nameServer) }
+                }
+            }
+        }
+        self.isAnnouncing = false
+    }
+
     /// A name server's connection was lost: it has forgotten us, or is about to.
-    func lostConnection(to nameServer: String) async {
-        guard self.nameServers.contains(nameServer) else { return }
-        _ = await self.register(await self.table(), at: nameServer)
+    private func lostConnection(to nameServer: String) {
+        if self.nameServers.contains(nameServer) { self.forgotten.insert(nameServer) }
     }
 
     private func register(_ body: RegisterBrokerBody, at nameServer: String) async -> Bool {

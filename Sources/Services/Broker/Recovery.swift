@@ -16,7 +16,7 @@ struct Recovery {
     func run(_ engine: inout BrokerEngine) throws {
         let bases = self.store.segmentBases
         guard let active = try bases.last(where: self.opensWithSnapshot) else {
-            guard let first = bases.first, try bases.allSatisfy(self.isEmpty) else {
+            guard let first = bases.first, first == .zero, try bases.allSatisfy(self.isEmpty) else {
                 throw ReadFailure(
                     reason: "no segment under \(self.store.directory) opens with a sound snapshot; "
                         + "the log cannot be read")
@@ -45,9 +45,18 @@ struct Recovery {
 
     private struct Found: Error {}
 
+    /// Nothing that was acknowledged can be in it: no message, at most the beginning of a snapshot.
     private func isEmpty(_ base: PhysicalOffset) throws -> Bool {
-        let result = try self.store.scan(segment: base) { _, _ in }
-        return result.batches == 0 && result.isCleanOrTorn
+        do {
+            let result = try self.store.scan(segment: base) { batch, header in
+                try LogRecord.forEach(in: batch, of: header) { record in
+                    if case .message = record { throw Found() }
+                }
+            }
+            return result.isCleanOrTorn
+        } catch is Found {
+            return false
+        }
     }
 
     private func opensWithSnapshot(_ base: PhysicalOffset) throws -> Bool {
@@ -92,6 +101,11 @@ struct Recovery {
         } catch {
             self.logger.warning("making the index file of \(base.bytes) anew: \(error)")
         }
+        return try self.madeAnew(base)
+    }
+
+    /// Reads the whole segment and writes its index file.
+    func madeAnew(_ base: PhysicalOffset) throws -> SealedSegment {
         var contents = SegmentContents(base: base)
         var start: PhysicalOffset? = base
         while let from = start {

@@ -10,6 +10,7 @@ import Storage
 /// The parts of a broker that is up, and how they are put together and taken down.
 struct RunningBroker: Sendable {
     let server: RemotingServer
+    let door: BrokerDoor
     let registrar: NameServerRegistrar
     let client: RemotingClient
     let store: LogStore
@@ -51,18 +52,17 @@ struct RunningBroker: Sendable {
             loop.execute { door.worker?.completed(completion) }
         }
         let (failures, failed) = AsyncStream.makeStream(of: StorageError.self)
+        let (closures, closed) = AsyncStream.makeStream(of: String.self)
         let client = RemotingClient(
-            group: group, logger: logger, onRequest: { _, _ in }, onClosed: { _ in })
+            group: group, logger: logger, onRequest: { _, _ in }, onClosed: { closed.yield($0) })
         let background = NIOThreadPool(numberOfThreads: 1)
         background.start()
         let registrar = NameServerRegistrar(
             client: client, nameServers: configuration.nameServers,
-            identity: RegistrarIdentity(configuration), logger: logger,
-            table: { await door.registration(of: nil) })
+            identity: RegistrarIdentity(configuration), lostConnections: closures, logger: logger,
+            table: { await door.registration() })
         let outside = BrokerOutside(
-            register: { topics in
-                Task { await registrar.announce(await door.registration(of: topics)) }
-            },
+            register: { Task { await registrar.announce() } },
             spread: { config in
                 let spreader = TopicSpreader(
                     client: client, nameServers: configuration.nameServers,
@@ -82,17 +82,30 @@ struct RunningBroker: Sendable {
         let ticker = loop.scheduleRepeatedTask(
             initialDelay: Self.tickPeriod, delay: Self.tickPeriod
         ) { _ in door.worker?.tick() }
-        let server = try await RemotingServer.bind(
-            host: configuration.listenHost, port: configuration.port, group: group,
-            delegate: door, logger: logger)
+        let server: RemotingServer
+        do {
+            server = try await RemotingServer.bind(
+                host: configuration.listenHost, port: configuration.port, group: group,
+                delegate: door, logger: logger)
+        } catch {
+            ticker.cancel()
+            writer.stop()
+            await client.shutdown()
+            try? await background.shutdownGracefully()
+            try? await group.shutdownGracefully()
+            throw ConfigurationError(
+                "cannot listen on \(configuration.listenHost):\(configuration.port): \(error)")
+        }
         return RunningBroker(
-            server: server, registrar: registrar, client: client, store: store, writer: writer,
+            server: server, door: door, registrar: registrar, client: client, store: store,
+            writer: writer,
             group: group, background: background, ticker: ticker, failures: failures)
     }
 
     /// No new requests; what was taken is written and answered; then everything closes.
     func stop() async {
         self.server.stopAccepting()
+        await self.door.settle()
         await self.client.shutdown()
         await self.server.close()
         self.ticker.cancel()
@@ -149,10 +162,26 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
         }
     }
 
-    /// What name servers are told: these topics, or all of them.
-    func registration(of topics: [TopicConfig]?) async -> RegisterBrokerBody {
+    /// Refuses further sends, and waits a little until those that were taken are answered.
+    func settle() async {
+        for _ in 0..<100 {
+            let isSettled = try? await self.loop.submit {
+                guard let worker = self.worker, !worker.hasFailed else { return true }
+                worker.isStopping = true
+                worker.lookAtDisk()
+                worker.engine.gatherAllOffsets()
+                worker.turn()
+                return worker.engine.isSettled
+            }.get()
+            if isSettled ?? true { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// What name servers are told: all topics, as they are now.
+    func registration() async -> RegisterBrokerBody {
         let body = try? await self.loop.submit {
-            self.worker?.engine.registration(of: topics)
+            self.worker?.engine.registration
         }.get()
         return body
             ?? RegisterBrokerBody(

@@ -55,7 +55,7 @@ struct TopicSpreader: Sendable {
                 "writeQueueNums": String(config.writeQueues),
                 "perm": String(config.permission.rawValue),
                 "topicFilterType": config.filterType, "topicSysFlag": String(config.systemFlag),
-                "order": String(config.isOrdered),
+                "order": String(config.isOrdered), "onlyIfMissing": "true",
             ])
         let answer = try? await self.client.call(request, to: address, timeout: Self.timeout)
         return answer?.code == ResponseCode.success.rawValue
