@@ -29,8 +29,10 @@ struct PendingReads: Sendable {
 }
 
 /// Why the shell could not read what it was asked for.
-package struct ReadFailure: Error, Hashable, Sendable {
+package struct ReadFailure: Error, Hashable, Sendable, CustomStringConvertible {
     package var reason: String
+
+    package var description: String { self.reason }
 
     package init(reason: String) { self.reason = reason }
 }

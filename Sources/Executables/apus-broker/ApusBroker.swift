@@ -79,6 +79,10 @@ struct ApusBroker: AsyncParsableCommand {
         if let value = self.listen { configuration.listenHost = value }
         if let value = self.port { configuration.port = value }
         if let value = self.data { configuration.dataDirectory = value }
+        if configuration.listenHost == "0.0.0.0", configuration.advertisedHost == nil {
+            logger.warning(
+                "brokerIP1 is not set: clients are told 127.0.0.1, which only this machine reaches")
+        }
         if let value = self.flush {
             configuration.flushMode = try BrokerConfiguration.flushMode(value)
         }

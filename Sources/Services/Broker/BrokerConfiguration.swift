@@ -53,12 +53,15 @@ package struct BrokerConfiguration: Sendable {
         case "listenPort": self.port = try Self.number(key, value, in: 0...65_535)
         case "storePathRootDir": self.dataDirectory = value
         case "flushDiskType": self.flushMode = try Self.flushMode(value)
-        case "autoCreateTopicEnable": self.autoCreateTopics = value == "true"
-        case "autoCreateSubscriptionGroup": self.autoCreateGroups = value == "true"
+        case "autoCreateTopicEnable": self.autoCreateTopics = try Self.flag(key, value)
+        case "autoCreateSubscriptionGroup": self.autoCreateGroups = try Self.flag(key, value)
         case "maxMessageSize":
             self.bodyBytesMax = try Self.number(key, value, in: 1_024...(6 << 20))
         case "mappedFileSizeCommitLog":
             self.segmentBytes = try Self.number(key, value, in: (32 << 20)...(1 << 30))
+            guard self.segmentBytes % (1 << 20) == 0 else {
+                throw ConfigurationError("\(key) is a multiple of 1048576, not \(value)")
+            }
         case "fileReservedTime": self.reservedHours = try Self.number(key, value, in: 1...87_600)
         case "diskMaxUsedSpaceRatio":
             self.diskUsedPercentMax = try Self.number(key, value, in: 10...99)
@@ -82,6 +85,14 @@ package struct BrokerConfiguration: Sendable {
         case "async", "async_flush": .async
         default:
             throw ConfigurationError("flushDiskType is SYNC_FLUSH or ASYNC_FLUSH, not \(text)")
+        }
+    }
+
+    private static func flag(_ key: String, _ value: String) throws(ConfigurationError) -> Bool {
+        switch value.lowercased() {
+        case "true": true
+        case "false": false
+        default: throw ConfigurationError("\(key) is true or false, not \(value)")
         }
     }
 

@@ -79,11 +79,7 @@ struct Recovery {
             try engine.replay(batch, header, segment: base)
         }
         while let later = result.laterValidBatch {
-            self.logger.error(
-                """
-                the log is damaged from \(result.end.bytes) to \(later.bytes): messages that were \
-                there cannot be served
-                """)
+            self.reportDamage(from: result.end, to: later)
             result = try self.store.scan(segment: base, from: later) { batch, header in
                 try engine.replay(batch, header, segment: base)
             }
@@ -92,6 +88,15 @@ struct Recovery {
             self.logger.notice("cut off a torn write at \(result.end.bytes): \(reason)")
         }
         return result.end
+    }
+
+    /// Damage is never passed over in silence: acknowledged messages may have lain there.
+    private func reportDamage(from start: PhysicalOffset, to end: PhysicalOffset) {
+        self.logger.error(
+            """
+            the log is damaged from \(start.bytes) to \(end.bytes): messages that were there \
+            cannot be served
+            """)
     }
 
     private func sealedSegment(_ base: PhysicalOffset) throws -> SealedSegment {
@@ -115,6 +120,7 @@ struct Recovery {
                 }
             }
             start = result.laterValidBatch
+            if let later = start { self.reportDamage(from: result.end, to: later) }
         }
         contents.sort()
         return try SealedSegment(sealing: contents, in: self.store)
