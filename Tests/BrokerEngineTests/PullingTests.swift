@@ -62,6 +62,21 @@ struct PullingTests {
         #expect(bench.answer(to: pull)?.code == .pullNotFound)
     }
 
+    @Test("a pull that names no number of messages gets one", arguments: [Int32(0), -5])
+    func noNumber(max: Int32) {
+        var bench = self.bench(sending: 3)
+        let pull = bench.request(Requests.pull(offset: 0, max: max))
+        #expect(bench.answer(to: pull)?.entries.count == 1)
+    }
+
+    @Test("an endless tag expression is refused")
+    func endlessExpression() {
+        var bench = self.bench(sending: 1)
+        let expression = String(repeating: "tag||", count: 10_000)
+        let pull = bench.request(Requests.pull(offset: 0, expression: expression))
+        #expect(bench.answer(to: pull)?.code == .subscriptionParseFailed)
+    }
+
     @Test("a closed connection's held pulls are forgotten")
     func closing() {
         var bench = self.bench(sending: 1)
@@ -102,7 +117,6 @@ struct PullingTests {
             (Requests.pull(topic: "None", offset: 0), ResponseCode.topicNotExist),
             (Requests.pull(queue: 77, offset: 0), .invalidParameter),
             (Requests.pull(queue: -1, offset: 0), .invalidParameter),
-            (Requests.pull(offset: 0, max: -5), .invalidParameter),
             (Requests.pull(offset: -9), .invalidParameter),
         ])
     func badPulls(request: RemotingCommand, code: ResponseCode) {

@@ -42,13 +42,18 @@ package struct BrokerSettings: Sendable {
             autoCreateGroup: autoCreateGroups)
     }
 
+    /// Name servers get the whole table in one frame of 16 MiB; a topic takes some 1.5 KB at most.
+    private static let topicsMax = 8_192
+
     /// Bounds the tables so that their snapshot takes a fraction of a segment.
     package mutating func fitTables(toSegment segmentBytes: Int) {
         self.log.segmentBytes = segmentBytes
         self.bodyBytesMax = min(self.bodyBytesMax, segmentBytes / 8)
         self.delivery.offsetsMax = min(self.delivery.offsetsMax, segmentBytes / 2_048)
-        self.delivery.topicsMax = min(self.delivery.topicsMax, segmentBytes / 16_384)
-        self.delivery.groupsMax = min(self.delivery.groupsMax, segmentBytes / 16_384)
+        self.delivery.topicsMax = min(
+            self.delivery.topicsMax, segmentBytes / 16_384, Self.topicsMax)
+        self.delivery.groupsMax = min(
+            self.delivery.groupsMax, segmentBytes / 16_384, Self.topicsMax / 2)
     }
 
     package var clusterName: String { self.delivery.cluster }

@@ -4,6 +4,8 @@ import RemotingProtocol
 
 // Who is there: heartbeats, group members, queue locks.
 extension BrokerEngine {
+    private static let groupsPerHeartbeatMax = 1_024
+
     mutating func heartbeat(_ command: ReceivedCommand, from caller: Caller) throws {
         let data = try HeartbeatData(bodyOf: command)
         let member = GroupMember(
@@ -13,11 +15,25 @@ extension BrokerEngine {
         for group in data.producers where ResourceName.problem(withGroup: group) == nil {
             self.producers.heartbeat(group: group, member: member, at: self.now.tick)
         }
+        guard data.consumers.count <= Self.groupsPerHeartbeatMax else {
+            throw Refusal(
+                .systemError,
+                "a heartbeat names at most \(Self.groupsPerHeartbeatMax) consumer groups")
+        }
         for consumer in data.consumers { try self.heartbeat(of: consumer, member) }
         self.succeed(caller, ["IS_SUB_CHANGE": "true"])
     }
 
     private mutating func heartbeat(of data: ConsumerData, _ member: GroupMember) throws {
+        guard
+            data.subscriptions.allSatisfy({
+                $0.expression.utf8.count <= Self.expressionBytesMax
+            })
+        else {
+            throw Refusal(
+                .subscriptionParseFailed,
+                "a subscription is longer than \(Self.expressionBytesMax) bytes")
+        }
         // A group that cannot be is skipped: the rest of the heartbeat counts.
         guard let group = try? self.findOrMakeGroup(data.group) else { return }
         try self.makeRetryTopic(of: group)

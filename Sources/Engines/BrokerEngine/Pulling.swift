@@ -41,22 +41,29 @@ extension BrokerEngine {
         let job = PullJob(
             caller: caller, group: request.consumerGroup, queueKey: key,
             queue: try self.queueNumber(key), offset: QueueOffset(request.queueOffset),
-            messagesMax: min(Int(request.maxMessages), self.settings.pullMessagesMax),
+            // No number, or none that makes sense, means one message.
+            messagesMax: max(1, min(Int(request.maxMessages), self.settings.pullMessagesMax)),
             bytesMax: min(max(1, asked), self.settings.pullBytesLimit), filter: filter,
             holdUntil: mayHold ? self.now.tick + holdFor : nil,
             next: QueueOffset(request.queueOffset))
         self.run(job)
     }
 
+    /// Longest tag expression of a pull or a heartbeat, in bytes.
+    static let expressionBytesMax = 16 << 10
+
     private mutating func checkPull(_ request: PullRequest) throws -> TopicConfig {
         if let problem = ResourceName.problem(withGroup: request.consumerGroup) {
             throw Refusal(.invalidParameter, problem)
         }
-        guard request.maxMessages > 0, request.queueOffset >= 0 || request.queueOffset == -1 else {
+        guard request.queueOffset >= -1 else {
             throw Refusal(
-                .invalidParameter,
-                "maxMsgNums \(request.maxMessages) and queueOffset \(request.queueOffset) must "
-                    + "not be negative")
+                .invalidParameter, "queueOffset \(request.queueOffset) must not be negative")
+        }
+        guard request.subscription?.utf8.count ?? 0 <= Self.expressionBytesMax else {
+            throw Refusal(
+                .subscriptionParseFailed,
+                "the subscription is longer than \(Self.expressionBytesMax) bytes")
         }
         let group = try self.findOrMakeGroup(request.consumerGroup)
         guard group.consumeEnable else {

@@ -41,11 +41,8 @@ extension BrokerEngine {
     mutating func prepareProperties(
         _ properties: UnsafeRawBufferPointer
     ) throws -> SendFacts {
+        try Self.checkFeatures(properties)
         var facts = SendFacts(properties)
-        if let feature = facts.needsFeature {
-            throw Refusal(
-                .messageIllegal, "the property \(feature) asks for what this broker cannot do yet")
-        }
         self.scratch.removeAll(keepingCapacity: true)
         self.scratch.append(contentsOf: properties)
         if let last = self.scratch.last, last != 2 { self.scratch.append(2) }
@@ -58,6 +55,13 @@ extension BrokerEngine {
         if !facts.hasTraceOn { self.addProperty(PropertyName.traceOn, "true") }
         if !facts.hasCluster { self.addProperty(PropertyName.cluster, self.settings.clusterName) }
         return facts
+    }
+
+    /// Refuses what would be stored but not treated as its sender means it.
+    static func checkFeatures(_ properties: UnsafeRawBufferPointer) throws {
+        guard let feature = SendFacts(properties).needsFeature else { return }
+        throw Refusal(
+            .messageIllegal, "the property \(feature) asks for what this broker cannot do yet")
     }
 
     private mutating func addProperty(_ name: String, _ value: String) {

@@ -8,6 +8,7 @@ extension BrokerEngine {
     mutating func send(_ command: ReceivedCommand, from caller: Caller) throws {
         let request = try SendRequest(command)
         try self.admit()
+        try request.properties.withUnsafeBytes { try Self.checkFeatures($0) }
         let config = try self.topicForSend(request)
         let queueID = try self.writeQueue(request, of: config)
         try command.withBodyBytes { body in

@@ -77,7 +77,12 @@ struct ApusBroker: AsyncParsableCommand {
         if let value = self.cluster { configuration.clusterName = value }
         if let value = self.brokerName { configuration.brokerName = value }
         if let value = self.listen { configuration.listenHost = value }
-        if let value = self.port { configuration.port = value }
+        if let value = self.port {
+            guard (1...65_535).contains(value) else {
+                throw ConfigurationError("--port is a number from 1 to 65535, not \(value)")
+            }
+            configuration.port = value
+        }
         if let value = self.data { configuration.dataDirectory = value }
         if configuration.listenHost == "0.0.0.0", configuration.advertisedHost == nil {
             logger.warning(
@@ -98,6 +103,9 @@ struct ApusBroker: AsyncParsableCommand {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while true {
             let count = fread(&buffer, 1, buffer.count, file)
+            if ferror(file) != 0 {
+                throw ConfigurationError("\(path): \(String(cString: strerror(errno)))")
+            }
             guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
             bytes += buffer[..<count]
         }

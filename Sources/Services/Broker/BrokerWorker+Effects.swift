@@ -51,7 +51,8 @@ extension BrokerWorker {
         _ entries: [IndexEntry], _ head: PullResponse, from offset: QueueOffset, to caller: Caller
     ) {
         guard let out = self.outgoing(caller.connection) else { return }
-        if !entries.isEmpty, out.bytes.readableBytes > Self.answerBytesMax {
+        let isFull = out.bytes.readableBytes > Self.answerBytesMax || !out.connection.isWritable
+        if !entries.isEmpty, isFull {
             var later = head
             later.code = .pullRetryImmediately
             later.nextBeginOffset = offset.value

@@ -38,11 +38,8 @@ package struct SubscriptionData: Hashable, Sendable {
 
     private static func tags(of expression: String) -> [String] {
         if expression == Self.all { return [] }
-        var tags: [String] = []
-        for part in Self.parts(of: Array(expression.utf8)) where !tags.contains(part) {
-            tags.append(part)
-        }
-        return tags
+        var seen: Set<String> = []
+        return Self.parts(of: Array(expression.utf8)).filter { seen.insert($0).inserted }
     }
 
     /// Splits at `||` and trims spaces; empty parts do not count.

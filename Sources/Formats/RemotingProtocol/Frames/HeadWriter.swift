@@ -18,10 +18,17 @@ struct HeadWriter {
             out throws(Never) -> Int in
             var writer = Self(out: out, count: 8)
             header(&writer)
+            var type = serialization
+            if writer.count - 8 >= 1 << 24 {
+                // What a peer sent may be quoted here: too much of it costs the peer its answer,
+                // never us the process.
+                writer = Self(out: out, count: 8)
+                writer.text(#"{"code":1,"flag":1,"remark":"the answer's header is too long"}"#)
+                type = .json
+            }
             let headerCount = writer.count - 8
-            precondition(headerCount < 1 << 24, "a header has less than 16 MiB")
             out.store(bigEndian: UInt32(4 + headerCount + bodyCount), at: 0)
-            out.store(bigEndian: UInt32(serialization.rawValue) << 24 | UInt32(headerCount), at: 4)
+            out.store(bigEndian: UInt32(type.rawValue) << 24 | UInt32(headerCount), at: 4)
             return writer.count
         }
     }

@@ -53,9 +53,19 @@ package struct RemotingCommand: Hashable, Sendable {
         fields: KeyValuePairs<String, String> = [:], body: [UInt8] = []
     ) -> Self {
         Self(
-            code: code.rawValue, opaque: opaque, flag: CommandFlag.response, remark: remark,
+            code: code.rawValue, opaque: opaque, flag: CommandFlag.response,
+            remark: remark.map(Self.shortened),
             fields: fields.map { HeaderField(name: $0.key, value: $0.value) }, body: body)
     }
+
+    /// Remarks quote what a peer sent: they must not grow with it.
+    private static func shortened(_ remark: String) -> String {
+        guard remark.utf8.count > Self.remarkBytesMax else { return remark }
+        return String(decoding: remark.utf8.prefix(Self.remarkBytesMax), as: UTF8.self) + "…"
+    }
+
+    /// Longest remark of an answer, in bytes.
+    package static let remarkBytesMax = 2_048
 
     package var isResponse: Bool { self.flag & CommandFlag.response != 0 }
     package var isOneWay: Bool { self.flag & CommandFlag.oneWay != 0 }
