@@ -72,9 +72,6 @@ package struct CommitLog: Sendable {
         !self.gathering.isEmpty && self.gathering.bytes.count + size > self.options.batchBytesMax
     }
 
-    /// Longest record that any segment can take.
-    package var recordBytesMax: Int { LogBatchHeader.lengthMax / 2 }
-
     /// Goes on at the start of the next segment.
     package mutating func roll() {
         let next = self.segmentBase.advanced(by: self.options.segmentBytes)

@@ -53,17 +53,6 @@ extension BrokerEngine {
         return self.log.append(record, now: self.now.wall)
     }
 
-    /// Appends what `record` says and answers the caller once it is confirmed.
-    mutating func append(
-        _ record: StateRecord, thenAnswer caller: Caller, _ command: RemotingCommand
-    ) {
-        let end = self.append(record)
-        guard !caller.isOneWay else { return }
-        self.answers.append(
-            PendingAnswer(
-                end: end, since: self.now.tick, caller: caller, answer: .command(command)))
-    }
-
     private mutating func appendSnapshot() {
         let base = self.log.segmentBase
         for record in QueueSnapshot.records(of: self.queues) + self.delivery.snapshot() {

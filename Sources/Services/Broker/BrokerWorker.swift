@@ -70,7 +70,7 @@ final class BrokerWorker {
         self.turn()
     }
 
-    /// Some ten times a second.
+    /// Some twenty times a second.
     func tick() {
         self.lookAtDisk()
         self.engine.advance(to: Clock.now())
@@ -82,7 +82,7 @@ final class BrokerWorker {
     private func scheduleTurn() {
         guard !self.isTurnScheduled else { return }
         self.isTurnScheduled = true
-        self.loop.assumeIsolatedUnsafeUnchecked().execute { self.turn() }
+        self.loop.assumeIsolated().execute { self.turn() }
     }
 
     func turn() {
