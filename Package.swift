@@ -13,7 +13,9 @@ let package = Package(
         .executable(name: "apus", targets: ["apus"]),
         .executable(name: "apus-namesrv", targets: ["apus-namesrv"]),
         .executable(name: "apus-broker", targets: ["apus-broker"]),
+        .executable(name: "apus-controller", targets: ["apus-controller"]),
         .executable(name: "apus-lab", targets: ["apus-lab"]),
+        .executable(name: "apus-simulate", targets: ["apus-simulate"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
@@ -28,25 +30,44 @@ let package = Package(
         .target(name: "CChecksum", path: "Sources/Formats/CChecksum"),
         .format("MessageFormat", ["CChecksum"]),
         .format("RemotingProtocol", ["MessageFormat", .nioCore]),
+        .format("ReplicationProtocol", ["MessageFormat"]),
 
         // Cores: pure state machines. Input in, effects out.
         .core("RoutingCore"),
         .core("LogCore"),
         .core("DeliveryCore"),
         .core("ClientCore"),
+        .core("Raft"),
+        .core("ControllerCore"),
+        .core("ReplicationCore"),
 
         // Engines: the cores of one process wired together, still pure.
         .engine("NameServerEngine", cores: ["RoutingCore"]),
-        .engine("BrokerEngine", cores: ["LogCore", "DeliveryCore"]),
+        .engine(
+            "BrokerEngine",
+            cores: ["LogCore", "DeliveryCore", "ReplicationCore", "ReplicationProtocol"]),
+        .engine("ControllerEngine", cores: ["Raft", "ControllerCore"]),
         .engine("ClientEngine", cores: ["ClientCore"]),
 
         // Shells: sockets, files, time.
         .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
         .shell("Storage", [.logging]),
+        .shell("PeerTransport", [.nioCore, .nioPosix, .logging]),
 
         // Services: one engine and its shells, ready to run.
         .service("NameServer", ["NameServerEngine", "RemotingTransport"]),
-        .service("Broker", ["BrokerEngine", "LogCore", "RemotingTransport", "Storage"]),
+        .service(
+            "Broker",
+            [
+                "BrokerEngine", "LogCore", "ReplicationProtocol", "RemotingTransport",
+                "PeerTransport", "Storage",
+            ]),
+        .service(
+            "Controller",
+            [
+                "ControllerEngine", "ControllerCore", "Raft", "RemotingTransport", "PeerTransport",
+                "Storage",
+            ]),
         .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport"]),
 
         // Testing: worlds to run clusters in, and the checkers of their histories.
@@ -61,10 +82,19 @@ let package = Package(
             [
                 "ApusClient", "Chaos", "MessageFormat", "RemotingProtocol", .nioPosix, .logging,
             ]),
+        .testing(
+            "Simulation",
+            [
+                "BrokerEngine", "ControllerEngine", "NameServerEngine", "ClientEngine", "LogCore",
+                "DeliveryCore", "ReplicationCore", "ControllerCore", "Raft", "RoutingCore",
+                "ClientCore", "ReplicationProtocol", "RemotingProtocol", "MessageFormat", .nioCore,
+            ]),
 
         // Executables: parse arguments, build a service, run it.
         .executable("apus-namesrv", ["NameServer"]),
         .executable("apus-broker", ["Broker"]),
+        .executable("apus-controller", ["Controller"]),
+        .executable("apus-simulate", ["Simulation"]),
         .executable(
             "apus",
             [
@@ -81,7 +111,20 @@ let package = Package(
         .tests("DeliveryCore", ["MessageFormat"]),
         .tests("ClientCore", ["MessageFormat"]),
         .tests("NameServerEngine", ["RoutingCore", "RemotingProtocol", "MessageFormat"]),
-        .tests("BrokerEngine", ["LogCore", "DeliveryCore", "RemotingProtocol", "MessageFormat"]),
+        .tests("ReplicationProtocol", ["MessageFormat"]),
+        .tests("Raft", ["MessageFormat"]),
+        .tests("ControllerCore", ["MessageFormat"]),
+        .tests("ReplicationCore", ["MessageFormat"]),
+        .tests(
+            "ControllerEngine", ["ControllerCore", "Raft", "RemotingProtocol", "MessageFormat"]),
+        .tests("PeerTransport", ["MessageFormat", .nioCore, .nioPosix, .logging]),
+        .tests("Simulation", ["MessageFormat"]),
+        .tests(
+            "BrokerEngine",
+            [
+                "LogCore", "DeliveryCore", "ReplicationCore", "ReplicationProtocol",
+                "RemotingProtocol", "MessageFormat",
+            ]),
         .tests("ClientEngine", ["ClientCore", "RemotingProtocol", "MessageFormat"]),
         .tests(
             "RemotingTransport",
@@ -94,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "NameServer", "Broker", "ApusClient", "Chaos", "RemotingTransport",
+                "NameServer", "Broker", "Controller", "ApusClient", "Chaos", "RemotingTransport",
                 "RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging,
             ],
             swiftSettings: .strict),

@@ -76,6 +76,7 @@ extension LayerRule {
 
     /// Cores whose values cross from an engine into its service: limits, log reads, send policies.
     private static let coresOfService: [String: Set<String>] = [
-        "ApusClient": ["ClientCore"], "Broker": ["LogCore"], "NameServer": ["RoutingCore"],
+        "ApusClient": ["ClientCore"], "Broker": ["LogCore"],
+        "Controller": ["ControllerCore", "Raft"], "NameServer": ["RoutingCore"],
     ]
 }
