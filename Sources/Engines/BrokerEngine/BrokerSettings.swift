@@ -5,7 +5,8 @@ package import MessageFormat
 /// What the operator decided about a broker, as far as its engine needs to know.
 package struct BrokerSettings: Sendable {
     package var delivery = DeliverySettings()
-    package var brokerID: Int64 = 0
+    /// The group that controllers steer; nil: this broker is alone.
+    package var group: GroupSettings?
     /// Address under which clients reach this broker; messages carry it as their store host.
     package var storeHost = HostAddress.unknown
     package var flushMode = FlushProgress.Mode.sync

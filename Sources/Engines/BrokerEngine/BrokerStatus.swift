@@ -10,7 +10,7 @@ extension BrokerEngine {
         let text = PropertiesText(pairs: [
             (key: "brokerClusterName", value: settings.clusterName),
             (key: "brokerName", value: settings.brokerName),
-            (key: "brokerId", value: String(settings.brokerID)),
+            (key: "brokerId", value: String(settings.group?.brokerID ?? 0)),
             (
                 key: "flushDiskType",
                 value: settings.flushMode == .sync ? "SYNC_FLUSH" : "ASYNC_FLUSH"

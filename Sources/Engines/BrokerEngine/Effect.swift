@@ -1,6 +1,7 @@
 package import LogCore
 package import MessageFormat
 package import RemotingProtocol
+package import ReplicationProtocol
 
 /// What the broker's shell has to do, in this order.
 package enum Effect: Sendable {
@@ -29,6 +30,19 @@ package enum Effect: Sendable {
     /// Make the segment's index file; then call `sealed`.
     case seal(SegmentContents)
     case deleteSegment(PhysicalOffset)
+
+    /// Open a link to the master's replication address; then call `linkOpened`, or `linkClosed`
+    /// with the same link when it cannot be had.
+    case connectToMaster(address: String, LinkID)
+    case replicate(LinkID, ReplicationMessage)
+    case closeLink(LinkID)
+    /// Read whole batches from `from` on, at most up to `end`; then call `logRead`.
+    case readLog(LinkID, from: PhysicalOffset, end: PhysicalOffset, bytesMax: Int)
+    /// Ask the controllers' leader; then call `syncStateSetAnswered`.
+    case alterSyncStateSet(SyncStateSetProposal)
+    /// Change the log on disk and go on with a new engine. This engine asks for nothing more.
+    case changeLog(LogChange)
+    case roleChanged(BrokerRole)
 
     /// The topics changed: tell the name servers.
     case register

@@ -1,16 +1,5 @@
 package import MessageFormat
 
-/// Where an epoch's first batch lies in the log. The list of them is a log's epoch history.
-package struct EpochStart: Hashable, Sendable {
-    package var epoch: Epoch
-    package var start: PhysicalOffset
-
-    package init(epoch: Epoch, start: PhysicalOffset) {
-        self.epoch = epoch
-        self.start = start
-    }
-}
-
 /// What master and replica of a broker group say to each other, on a connection that the replica
 /// opened.
 ///

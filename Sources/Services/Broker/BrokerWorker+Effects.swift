@@ -39,6 +39,9 @@ extension BrokerWorker {
         case .deleteSegment(let base): self.delete(base)
         case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
+        case .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet, .changeLog,
+            .roleChanged:
+            break
         }
         return false
     }

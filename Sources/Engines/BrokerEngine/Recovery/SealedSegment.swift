@@ -1,0 +1,41 @@
+package import LogCore
+package import MessageFormat
+
+/// A segment whose index file is on disk.
+package struct SealedSegment: Sendable {
+    package let base: PhysicalOffset
+    package let youngest: Timestamp
+    package let runs: [(key: QueueKey, run: SealedRun)]
+
+    package init(_ reader: SegmentIndexReader) {
+        let base = reader.header.base
+        self.base = base
+        self.youngest = reader.header.youngest
+        self.runs = reader.directory.map { place in
+            (
+                place.key,
+                SealedRun(
+                    segment: base, first: place.first, count: place.ordinals.count,
+                    firstOrdinal: place.ordinals.lowerBound)
+            )
+        }
+    }
+
+    /// Writes the index file, and opens it as everybody else will.
+    package init(sealing contents: SegmentContents, in source: some LogSource) throws {
+        let image = SegmentIndexImage.encode(
+            logID: source.logID, base: contents.base,
+            end: contents.base.advanced(by: source.segmentBytes),
+            runs: contents.runs.map {
+                SegmentIndexRun(key: $0.key, first: $0.first, entries: $0.entries)
+            },
+            keys: contents.keys.map {
+                SegmentIndexKey(hash: $0.hash, position: $0.entry.position)
+            })
+        try source.putIndex(contents.base, image: image)
+        guard let reader = try source.index(of: contents.base) else {
+            throw ReadFailure(reason: "the index file vanished")
+        }
+        self.init(reader)
+    }
+}
