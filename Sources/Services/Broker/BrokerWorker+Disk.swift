@@ -120,45 +120,6 @@ extension BrokerWorker {
     }
 }
 
-/// A segment whose index file is on disk.
-struct SealedSegment: Sendable {
-    let base: PhysicalOffset
-    let youngest: Timestamp
-    let runs: [(key: QueueKey, run: SealedRun)]
-
-    init(_ reader: SegmentIndexReader) {
-        let base = reader.header.base
-        self.base = base
-        self.youngest = reader.header.youngest
-        self.runs = reader.directory.map { place in
-            (
-                place.key,
-                SealedRun(
-                    segment: base, first: place.first, count: place.ordinals.count,
-                    firstOrdinal: place.ordinals.lowerBound)
-            )
-        }
-    }
-
-    /// Writes the index file, and opens it as everybody else will.
-    init(sealing contents: SegmentContents, in store: LogStore) throws {
-        let image = SegmentIndexImage.encode(
-            logID: store.logID, base: contents.base,
-            end: contents.base.advanced(by: store.segmentBytes),
-            runs: contents.runs.map {
-                SegmentIndexRun(key: $0.key, first: $0.first, entries: $0.entries)
-            },
-            keys: contents.keys.map {
-                SegmentIndexKey(hash: $0.hash, position: $0.entry.position)
-            })
-        try store.writeIndex(contents.base, image: image)
-        guard let reader = try store.openIndex(contents.base) else {
-            throw ReadFailure(reason: "the index file vanished")
-        }
-        self.init(reader)
-    }
-}
-
 /// Index files that are open, a bounded number of them.
 struct OpenIndexes {
     private let store: LogStore

@@ -1,22 +1,5 @@
 package import MessageFormat
 
-/// What a scan of a segment found.
-package struct ScanResult: Hashable, Sendable {
-    /// Behind the last good batch.
-    package let end: PhysicalOffset
-    /// Batches that were good.
-    package let batches: Int
-    /// Why the bytes at `end` are no batch; nil when the segment is full to its last byte.
-    ///
-    /// `.empty` is the ordinary end.
-    package let stoppedBy: LogBatchError?
-    /// A good batch behind `end`: the segment is damaged in its middle, not torn at its tail.
-    package let laterValidBatch: PhysicalOffset?
-
-    /// The last write was cut off by a crash, or nothing at all is wrong.
-    package var isCleanOrTorn: Bool { self.laterValidBatch == nil }
-}
-
 extension LogStore {
     /// Reads the segment at `base` from `start` on, and hands each good batch to `visit`.
     ///
