@@ -52,7 +52,7 @@ let package = Package(
         // Shells: sockets, files, time.
         .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
         .shell("Storage", [.logging]),
-        .shell("PeerTransport", [.nioCore, .nioPosix, .logging]),
+        .shell("PeerTransport", ["ReplicationProtocol", .nioCore, .nioPosix, .logging]),
 
         // Services: one engine and its shells, ready to run.
         .service("NameServer", ["NameServerEngine", "RemotingTransport"]),
@@ -65,8 +65,8 @@ let package = Package(
         .service(
             "Controller",
             [
-                "ControllerEngine", "ControllerCore", "Raft", "RemotingTransport", "PeerTransport",
-                "Storage",
+                "ControllerEngine", "ControllerCore", "Raft", "ReplicationProtocol",
+                "RemotingTransport", "PeerTransport", "Storage",
             ]),
         .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport"]),
 
@@ -117,7 +117,9 @@ let package = Package(
         .tests("ReplicationCore", ["MessageFormat"]),
         .tests(
             "ControllerEngine", ["ControllerCore", "Raft", "RemotingProtocol", "MessageFormat"]),
-        .tests("PeerTransport", ["MessageFormat", .nioCore, .nioPosix, .logging]),
+        .tests(
+            "PeerTransport",
+            ["ReplicationProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
         .tests("Simulation", ["MessageFormat"]),
         .tests(
             "BrokerEngine",

@@ -1,0 +1,155 @@
+package import Logging
+package import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Listens on one port for links of peers.
+package final class PeerListener: Sendable {
+    private let channel: any Channel
+    private let registry: PeerRegistry
+
+    /// The port that is listened on; the system's choice when 0 was asked for.
+    package let port: Int
+
+    private init(channel: any Channel, registry: PeerRegistry) {
+        self.channel = channel
+        self.registry = registry
+        self.port = channel.localAddress?.port ?? 0
+    }
+
+    package static func bind(
+        host: String, port: Int, group: any EventLoopGroup, delegate: any PeerLinkDelegate,
+        limits: PeerLinkLimits = PeerLinkLimits(), logger: Logger
+    ) async throws -> PeerListener {
+        let registry = PeerRegistry(delegate: delegate, linksMax: limits.linksMax)
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(PeerAcceptPause(logger: logger))
+                }
+            }
+            .peerLinkOptions(limits)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        PeerFrameHandler(delegate: registry, limits: limits, logger: logger))
+                }
+            }
+            .bind(host: host, port: port).get()
+        return PeerListener(channel: channel, registry: registry)
+    }
+
+    package var linkCount: Int { self.registry.count }
+
+    /// Stops listening, closes every link, and returns when their sockets are gone.
+    package func close() async {
+        try? await self.channel.close()
+        let open = self.registry.beginClosing()
+        for link in open { link.close() }
+        for link in open { try? await link.closed.get() }
+    }
+}
+
+extension ServerBootstrap {
+    fileprivate func peerLinkOptions(_ limits: PeerLinkLimits) -> ServerBootstrap {
+        self.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(.recvAllocator, value: PeerBuffers.allocator)
+    }
+}
+
+/// How a link reads: small at rest, large while it is fed.
+enum PeerBuffers {
+    static let allocator = AdaptiveRecvByteBufferAllocator(
+        minimum: 2 << 10, initial: 16 << 10, maximum: 1 << 20)
+}
+
+/// A listener's open links. It stands between them and the listener's delegate, which hears only of
+/// those that were admitted.
+final class PeerRegistry: PeerLinkDelegate {
+    private struct State {
+        var open: [ObjectIdentifier: PeerLink] = [:]
+        var isClosing = false
+    }
+
+    private let delegate: any PeerLinkDelegate
+    private let linksMax: Int
+    private let state = Mutex(State())
+
+    init(delegate: any PeerLinkDelegate, linksMax: Int) {
+        self.delegate = delegate
+        self.linksMax = linksMax
+    }
+
+    var count: Int { self.state.withLock { $0.open.count } }
+
+    func beginClosing() -> [PeerLink] {
+        self.state.withLock { state in
+            state.isClosing = true
+            return Array(state.open.values)
+        }
+    }
+
+    func opened(_ link: PeerLink) {
+        if let refusal = self.admit(link) {
+            link.close(because: refusal)
+        } else {
+            self.delegate.opened(link)
+        }
+    }
+
+    private func admit(_ link: PeerLink) -> PeerCloseReason? {
+        self.state.withLock { state in
+            if state.isClosing { return .closedHere }
+            guard state.open.count < self.linksMax else {
+                return .tooManyLinks(limit: self.linksMax)
+            }
+            state.open[ObjectIdentifier(link)] = link
+            return nil
+        }
+    }
+
+    private func isAdmitted(_ link: PeerLink) -> Bool {
+        self.state.withLock { $0.open[ObjectIdentifier(link)] != nil }
+    }
+
+    func received(_ payloads: [ByteBuffer], from link: PeerLink) {
+        if self.isAdmitted(link) { self.delegate.received(payloads, from: link) }
+    }
+
+    func becameWritable(_ link: PeerLink) {
+        if self.isAdmitted(link) { self.delegate.becameWritable(link) }
+    }
+
+    func closed(_ link: PeerLink) {
+        let wasAdmitted = self.state.withLock {
+            $0.open.removeValue(forKey: ObjectIdentifier(link)) != nil
+        }
+        if wasAdmitted { self.delegate.closed(link) }
+    }
+}
+
+/// Rests accepting after an error of it: the waiting connection stays in the kernel's backlog, and
+/// the listener would be told of it as fast as its loop turns.
+final class PeerAcceptPause: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+
+    private static let pause = TimeAmount.milliseconds(100)
+    private let logger: Logger
+    private var isPaused = false
+
+    init(logger: Logger) { self.logger = logger }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard !self.isPaused else { return }
+        self.isPaused = true
+        self.logger.warning("accepting peers rests", metadata: ["error": "\(error)"])
+        let channel = context.channel
+        channel.setOption(.autoRead, value: false).whenComplete { _ in }
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
+            self.isPaused = false
+            channel.setOption(.autoRead, value: true).whenComplete { _ in }
+        }
+    }
+}
