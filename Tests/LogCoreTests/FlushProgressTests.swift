@@ -10,29 +10,41 @@ struct FlushProgressTests {
         return progress
     }
 
-    @Test("with SYNC_FLUSH a written message is not confirmed, a durable one is")
+    @Test("with SYNC_FLUSH a written message is not kept, a durable one is")
     func sync() {
         var progress = self.progress(.sync)
-        #expect(progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(100)) == nil)
-        #expect(progress.confirmed == PhysicalOffset(100))
-        let moved = progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(200))
-        #expect(moved == PhysicalOffset(200))
+        progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(100))
+        #expect(progress.kept == PhysicalOffset(100))
+        progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(200))
+        #expect(progress.kept == PhysicalOffset(200))
     }
 
-    @Test("with ASYNC_FLUSH a written message is confirmed")
+    @Test("with ASYNC_FLUSH a written message is kept")
     func async() {
         var progress = self.progress(.async)
-        let moved = progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(100))
-        #expect(moved == PhysicalOffset(200))
+        progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(100))
+        #expect(progress.kept == PhysicalOffset(200))
         #expect(progress.durable == PhysicalOffset(100))
     }
 
     @Test("completions that come late or twice move nothing back")
     func late() {
         var progress = self.progress(.sync)
-        _ = progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(200))
-        #expect(progress.written(upTo: PhysicalOffset(150), durable: PhysicalOffset(120)) == nil)
-        #expect(progress.confirmed == PhysicalOffset(200))
+        progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(200))
+        progress.written(upTo: PhysicalOffset(150), durable: PhysicalOffset(120))
+        #expect(progress.kept == PhysicalOffset(200))
         #expect(progress.isWriterIdle)
+    }
+
+    @Test("nothing is confirmed that is not kept here, whatever others keep")
+    func confirmed() {
+        var progress = self.progress(.sync)
+        #expect(!progress.confirm(upTo: PhysicalOffset(200)))
+        #expect(progress.confirmed == PhysicalOffset(100))
+        progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(150))
+        #expect(progress.confirm(upTo: PhysicalOffset(200)))
+        #expect(progress.confirmed == PhysicalOffset(150))
+        #expect(!progress.confirm(upTo: PhysicalOffset(120)))
+        #expect(progress.confirmed == PhysicalOffset(150))
     }
 }

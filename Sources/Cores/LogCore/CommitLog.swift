@@ -72,6 +72,26 @@ package struct CommitLog: Sendable {
         !self.gathering.isEmpty && self.gathering.bytes.count + size > self.options.batchBytesMax
     }
 
+    /// What is appended from now on belongs to this epoch.
+    package mutating func begin(_ epoch: Epoch) {
+        precondition(!self.hasGathered, "a batch has one epoch")
+        self.epoch = epoch
+    }
+
+    /// Recovery: batches that lie before `end` and are not confirmed yet, oldest first.
+    package mutating func resume(_ batches: [UnconfirmedBatch]) {
+        for batch in batches { self.unconfirmed.append(batch) }
+    }
+
+    /// A batch of the group's master continues the log here, as it is.
+    package mutating func adopted(_ batch: UnconfirmedBatch, of header: LogBatchHeader) {
+        precondition(!self.hasGathered, "who follows a master appends nothing itself")
+        self.epoch = header.epoch
+        self.latestStoreTimestamp = max(self.latestStoreTimestamp, header.storeTimestamp)
+        self.unconfirmed.append(batch)
+        self.gathering = Gathering(start: batch.end)
+    }
+
     /// Goes on at the start of the next segment.
     package mutating func roll() {
         let next = self.segmentBase.advanced(by: self.options.segmentBytes)
@@ -162,4 +182,10 @@ package struct PlannedBatch: Sendable {
     /// Where the next batch of the same segment starts: behind the padding.
     package var end: PhysicalOffset
     package var bytes: [UInt8]
+
+    package init(position: PhysicalOffset, end: PhysicalOffset, bytes: [UInt8]) {
+        self.position = position
+        self.end = end
+        self.bytes = bytes
+    }
 }

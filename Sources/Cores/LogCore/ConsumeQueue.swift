@@ -85,6 +85,12 @@ package struct ConsumeQueue: Sendable {
         return self.assignedEnd
     }
 
+    /// A message that the group's master put at `offset`; nobody may see it yet.
+    package mutating func adopted(at offset: QueueOffset) {
+        self.assignedEnd = max(self.assignedEnd, offset.advanced(by: 1))
+        self.unconfirmedCount += 1
+    }
+
     /// A message of this queue has been confirmed; they come in order.
     package mutating func confirmed(
         _ entry: IndexEntry, at offset: QueueOffset, segment: PhysicalOffset

@@ -50,6 +50,12 @@ package struct UnconfirmedEntry: Hashable, Sendable {
     package var queue: QueueNumber
     package var queueOffset: QueueOffset
     package var entry: IndexEntry
+
+    package init(queue: QueueNumber, queueOffset: QueueOffset, entry: IndexEntry) {
+        self.queue = queue
+        self.queueOffset = queueOffset
+        self.entry = entry
+    }
 }
 
 /// What becomes visible when the confirm offset reaches `end`.
@@ -57,4 +63,10 @@ package struct UnconfirmedBatch: Sendable {
     package var end: PhysicalOffset
     package var entries: [UnconfirmedEntry]
     package var keys: [KeyEntry]
+
+    package init(end: PhysicalOffset, entries: [UnconfirmedEntry], keys: [KeyEntry]) {
+        self.end = end
+        self.entries = entries
+        self.keys = keys
+    }
 }

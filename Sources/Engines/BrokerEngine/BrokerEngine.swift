@@ -3,12 +3,16 @@ package import DeliveryCore
 package import LogCore
 package import MessageFormat
 package import RemotingProtocol
+package import ReplicationCore
 
 /// A broker without its disk and sockets: requests, completions and time in, effects out.
 ///
 /// One turn of the engine is: any number of inputs, then `endOfTurn`, then the shell performs
 /// `takeEffects()`. Whatever is sent within a turn, and while an earlier batch is being flushed,
 /// shares one batch, one write and one flush.
+///
+/// A broker without controllers is alone: its own log is all there is. In a group it is fenced,
+/// replica or master, as the controllers say (folder `Group`).
 ///
 /// Files by concern: `Sending`, `Writing` (batches, confirm offset, answers), `Pulling`, `Holding`,
 /// `Membership`, `OffsetRequests`, `Queries`, `TopicRequests`, `Administering`, `Replay`,
@@ -25,6 +29,16 @@ package struct BrokerEngine: Sendable {
     package internal(set) var producers: ProducerGroups
     var locks: OrderLocks
     var holds: PullHold<PullJob>
+    /// Nil: no controllers, this broker is alone.
+    var group: GroupStanding?
+    /// What it has as a master of a group, and as a replica: never both.
+    var master: MasterSide?
+    var follower: ReplicaSide?
+    package internal(set) var history = EpochHistory()
+    /// Batches of the group's master that the writer has not got yet.
+    var adopted: [PlannedBatch] = []
+    /// Recovery: batches that are not known to be confirmed.
+    var unconfirmedReplay: [UnconfirmedBatch] = []
     var answers = PendingAnswers()
     var reads = PendingReads()
     var counters = BrokerCounters()
@@ -77,11 +91,13 @@ package struct BrokerEngine: Sendable {
 
     /// All inputs of this turn are in: plan what they need.
     package mutating func endOfTurn() {
-        self.gatherOffsets()
+        guard self.group?.isOver != true else { return }
+        if self.mayServe { self.gatherOffsets() }
         self.submitGathered()
     }
 
     private mutating func handle(_ command: ReceivedCommand, from caller: Caller) throws {
+        if !self.mayServe { try self.checkServedByAll(command) }
         switch RequestCode(rawValue: command.code) {
         case .sendMessage, .sendMessageV2, .sendBatchMessage:
             try self.send(command, from: caller)

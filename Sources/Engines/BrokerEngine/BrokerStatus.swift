@@ -15,7 +15,7 @@ extension BrokerEngine {
                 key: "flushDiskType",
                 value: settings.flushMode == .sync ? "SYNC_FLUSH" : "ASYNC_FLUSH"
             ),
-            (key: "brokerRole", value: "ASYNC_MASTER"),
+            (key: "brokerRole", value: self.roleName),
             (key: "maxMessageSize", value: String(settings.bodyBytesMax)),
             (key: "mappedFileSizeCommitLog", value: String(settings.log.segmentBytes)),
             (key: "autoCreateTopicEnable", value: String(settings.delivery.autoCreateTopic)),
@@ -64,7 +64,18 @@ extension BrokerEngine {
 extension BrokerEngine {
     /// What name servers are told: all topics, and the version of exactly this table.
     package var registration: RegisterBrokerBody {
-        RegisterBrokerBody(
-            topics: self.delivery.topics.all, dataVersion: self.delivery.topics.dataVersion)
+        var version = self.delivery.topics.dataVersion
+        // A name server takes the address of the master with the larger number.
+        if let epoch = self.group?.epoch { version.stateVersion = Int64(epoch.value) }
+        return RegisterBrokerBody(topics: self.delivery.topics.all, dataVersion: version)
+    }
+
+    /// RocketMQ's name for what this broker is.
+    private var roleName: String {
+        switch self.role {
+        case .alone: "ASYNC_MASTER"
+        case .master: "SYNC_MASTER"
+        case .replica, .fenced: "SLAVE"
+        }
     }
 }

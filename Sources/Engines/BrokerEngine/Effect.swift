@@ -43,6 +43,8 @@ package enum Effect: Sendable {
     /// Change the log on disk and go on with a new engine. This engine asks for nothing more.
     case changeLog(LogChange)
     case roleChanged(BrokerRole)
+    /// Something that an operator should read in the log.
+    case warn(String)
 
     /// The topics changed: tell the name servers.
     case register

@@ -7,6 +7,9 @@ extension BrokerEngine {
     /// Time has passed. Call it some ten to twenty times a second.
     package mutating func advance(to now: Now) {
         self.now = now
+        guard self.group?.isOver != true else { return }
+        self.tendReplicas()
+        self.tendMaster()
         self.expireHolds()
         self.tell(self.consumers.advance(to: now.tick))
         self.producers.advance(to: now.tick)
@@ -19,7 +22,7 @@ extension BrokerEngine {
     /// At most one segment a second: a clock that jumps, or a disk that fills up, must not take
     /// everything before somebody can look.
     private mutating func deleteOldSegment() {
-        guard let oldest = self.segments.oldest,
+        guard let oldest = self.segments.oldest, oldest.base < self.log.segmentBase,
             self.now.tick - self.deletedAt >= .seconds(1),
             self.settings.retention.mayDelete(
                 oldest, at: self.now.wall, diskUsedRatio: self.diskUsedRatio)

@@ -36,7 +36,7 @@ extension BrokerEngine {
         }
         // A group that cannot be is skipped: the rest of the heartbeat counts.
         guard let group = try? self.findOrMakeGroup(data.group) else { return }
-        try self.makeRetryTopic(of: group)
+        if self.mayServe { try self.makeRetryTopic(of: group) }
         let effects = self.consumers.heartbeat(
             group: data.group, member: member, type: .init(data.consumeType),
             model: .init(data.messageModel), from: .init(data.consumeFromWhere),

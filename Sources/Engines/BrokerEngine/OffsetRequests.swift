@@ -91,6 +91,10 @@ extension BrokerEngine {
 
     mutating func maxOffset(_ command: ReceivedCommand, from caller: Caller) throws {
         let queue = try self.existingQueue(command)
+        guard !self.isTakingOver else {
+            throw Refusal(
+                .systemBusy, "this broker is taking over as master; ask again in a moment")
+        }
         self.succeed(caller, ["offset": String(queue?.visibleEnd.value ?? 0)])
     }
 

@@ -135,6 +135,8 @@ extension BrokerEngine {
         _ job: PullJob, _ queue: ConsumeQueue
     ) -> (code: ResponseCode, next: QueueOffset)? {
         let end = queue.visibleEnd
+        // Seen under the master before, and not confirmed again yet: it comes.
+        if job.offset > end, job.offset <= queue.assignedEnd { return (.pullNotFound, job.offset) }
         if end == .zero {
             return (job.offset == .zero ? .pullNotFound : .pullOffsetMoved, .zero)
         }

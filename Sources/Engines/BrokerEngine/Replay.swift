@@ -2,6 +2,7 @@ import DeliveryCore
 import LogCore
 package import MessageFormat
 import RemotingProtocol
+import ReplicationCore
 
 /// Why the records of a checked batch make no sense.
 package struct ReplayError: Error, Hashable {
@@ -24,6 +25,7 @@ extension BrokerEngine {
         self.producers = ProducerGroups()
         self.locks = OrderLocks()
         self.holds = PullHold()
+        self.group = settings.group.map(GroupStanding.init(_:))
         self.now = now
         self.offsetsGatheredAt = now.tick
         self.bootTime = now.wall
@@ -42,28 +44,81 @@ extension BrokerEngine {
     package mutating func replay(
         _ batch: UnsafeRawBufferPointer, _ header: LogBatchHeader, segment: PhysicalOffset
     ) throws(ReplayError) -> Bool {
+        let end = header.position.advanced(by: header.paddedLength)
+        // Alone, what is on disk is confirmed; in a group, what the others keep, too.
+        let isConfirmed = self.group.map { end <= $0.settings.confirmedAtLeast } ?? true
+        let applied = try self.apply(batch, header, segment: segment, isConfirmed: isConfirmed)
+        if !isConfirmed { self.unconfirmedReplay.append(applied.batch) }
+        return applied.endsSnapshot
+    }
+
+    /// Puts the records of a checked batch into the tables.
+    ///
+    /// Messages that are not confirmed get their offsets, and are returned to be shown later.
+    mutating func apply(
+        _ batch: UnsafeRawBufferPointer, _ header: LogBatchHeader, segment: PhysicalOffset,
+        isConfirmed: Bool
+    ) throws(ReplayError) -> (batch: UnconfirmedBatch, endsSnapshot: Bool) {
+        var waiting = UnconfirmedBatch(
+            end: header.position.advanced(by: header.paddedLength), entries: [], keys: [])
         var endsSnapshot = false
+        // The first epoch began where the log did, whatever segment is looked at.
+        self.history.note(
+            header.epoch, at: header.epoch == Epoch(1) ? .zero : header.position)
         do {
             try LogRecord.forEach(in: batch, of: header) { record in
                 switch record {
                 case .message(let message, let position):
-                    self.replay(message, at: position, segment: segment)
-                case .state(SnapshotEnd.kind, _, _): endsSnapshot = true
-                case .state(QueueSnapshot.recordKind, let payload, _):
-                    try QueueSnapshot.apply(payload, to: &self.queues)
-                case .state(let kind, let payload, let position):
-                    guard try self.delivery.apply(kind: kind, payload: payload) else {
-                        throw ReplayError(
-                            position: position,
-                            reason: "state record of the unknown kind \(kind): written by a newer "
-                                + "version?")
+                    if isConfirmed {
+                        self.replay(message, at: position, segment: segment)
+                    } else {
+                        self.adopt(message, at: position, into: &waiting)
                     }
+                case .state(SnapshotEnd.kind, _, _): endsSnapshot = true
+                case .state(let kind, let payload, let position):
+                    try self.apply(kind: kind, payload, at: position)
                 }
             }
         } catch {
             throw ReplayError(position: header.position, reason: "\(error)")
         }
-        return endsSnapshot
+        return (waiting, endsSnapshot)
+    }
+
+    private mutating func apply(
+        kind: UInt16, _ payload: UnsafeRawBufferPointer, at position: PhysicalOffset
+    ) throws {
+        switch kind {
+        case QueueSnapshot.recordKind: try QueueSnapshot.apply(payload, to: &self.queues)
+        case EpochBegin.kind: break
+        case EpochRecord.kind:
+            guard let earlier = EpochRecord.history(payload) else {
+                throw ReplayError(position: position, reason: "an epoch history without sense")
+            }
+            self.history.merge(earlier)
+        default:
+            guard try self.delivery.apply(kind: kind, payload: payload) else {
+                throw ReplayError(
+                    position: position,
+                    reason: "state record of the unknown kind \(kind): written by a newer "
+                        + "version?")
+            }
+        }
+    }
+
+    private mutating func adopt(
+        _ message: StoredMessageView, at position: PhysicalOffset,
+        into waiting: inout UnconfirmedBatch
+    ) {
+        let entry = IndexEntry(of: message, at: position)
+        let topic = message.topic
+        let number = self.queues.findOrMake(QueueKey(topic: topic, queueID: message.queueID))
+        self.queues[number].adopted(at: message.queueOffset)
+        waiting.entries.append(
+            UnconfirmedEntry(queue: number, queueOffset: message.queueOffset, entry: entry))
+        waiting.keys += MessageKeys(of: message).hashes(topic: topic).map {
+            KeyEntry(hash: $0, entry: entry)
+        }
     }
 
     private mutating func replay(
@@ -89,8 +144,14 @@ extension BrokerEngine {
                     snapshotEnd: activeSegment))
         }
         self.log = CommitLog(
-            logID: self.log.logID, epoch: self.log.epoch, end: end, options: self.settings.log)
-        self.progress = FlushProgress(mode: self.settings.flushMode, recoveredTo: end)
-        if self.log.isAtSegmentStart { self.makeRoom(for: StateRecord.headerCount) }
+            logID: self.log.logID, epoch: max(Epoch(1), self.history.latest), end: end,
+            options: self.settings.log)
+        self.log.resume(exchange(&self.unconfirmedReplay, with: []))
+        self.progress = FlushProgress(
+            mode: self.settings.flushMode, recoveredTo: end,
+            confirmed: self.settings.group?.confirmedAtLeast)
+        if self.group == nil, self.log.isAtSegmentStart {
+            self.makeRoom(for: StateRecord.headerCount)
+        }
     }
 }

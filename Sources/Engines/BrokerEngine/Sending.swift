@@ -23,11 +23,13 @@ extension BrokerEngine {
     /// Refuses at once what could only wait too long.
     func admit() throws {
         if let refusal = self.refusal { throw refusal }
+        guard self.mayServe else { throw self.notMaster }
+        try self.checkReplicas()
         guard self.mayGather else {
             let waiting = self.log.end.distance(from: self.progress.confirmed)
             throw Refusal(
                 .systemBusy,
-                "[OVERLOAD] \(waiting) bytes wait for the disk, at most "
+                "[OVERLOAD] \(waiting) bytes wait for disk and replicas, at most "
                     + "\(self.settings.unconfirmedBytesMax) may; try again or use another broker")
         }
     }

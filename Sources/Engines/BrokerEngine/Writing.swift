@@ -3,6 +3,7 @@ import DequeModule
 package import LogCore
 package import MessageFormat
 import RemotingProtocol
+import ReplicationCore
 
 /// An answer that waits until everything before `end` is confirmed.
 struct PendingAnswer: Sendable {
@@ -30,10 +31,16 @@ struct PendingAnswers: Sendable {
         return self.waiting.removeFirst()
     }
 
-    mutating func popWaiting(since latest: Tick) -> PendingAnswer? {
-        guard let first = self.waiting.first, first.since <= latest else { return nil }
+    mutating func popWaiting(
+        since latest: Tick, keptUpTo kept: PhysicalOffset? = nil
+    ) -> PendingAnswer? {
+        guard let first = self.waiting.first, first.since <= latest,
+            kept.map({ first.end <= $0 }) ?? true
+        else { return nil }
         return self.waiting.removeFirst()
     }
+
+    mutating func popAny() -> PendingAnswer? { self.waiting.popFirst() }
 }
 
 // Batches out, confirm offset back: "acked means durable" is kept here.
@@ -53,22 +60,29 @@ extension BrokerEngine {
         return self.log.append(record, now: self.now.wall)
     }
 
-    private mutating func appendSnapshot() {
+    mutating func appendSnapshot() {
         let base = self.log.segmentBase
-        for record in QueueSnapshot.records(of: self.queues) + self.delivery.snapshot() {
-            self.log.append(record, now: self.now.wall)
-        }
+        var records = QueueSnapshot.records(of: self.queues) + self.delivery.snapshot()
+        records.append(EpochRecord.record(of: self.history))
+        for record in records { self.log.append(record, now: self.now.wall) }
         let end = self.log.append(SnapshotEnd.record, now: self.now.wall)
         self.segments.append(
             .init(base: base, state: .active, youngest: self.now.wall, snapshotEnd: end))
     }
 
-    /// Hands what has gathered to the writer when it is free; else it keeps gathering.
+    /// Hands what has gathered to the writer when it is free; else it keeps gathering. Replicas get
+    /// the same at the same time.
     mutating func submitGathered() {
-        guard self.progress.isWriterIdle, self.log.hasGathered else { return }
-        let planned = self.log.takePlanned()
+        guard self.progress.isWriterIdle, self.log.hasGathered || !self.adopted.isEmpty else {
+            return
+        }
+        let own = self.log.takePlanned()
+        for batch in own { self.history.note(self.log.epoch, at: batch.position) }
+        let planned = exchange(&self.adopted, with: []) + own
         guard let last = planned.last else { return }
+        let end = self.progress.submitted
         self.progress.submitted(upTo: last.end)
+        self.feedAll(planned, after: end)
         self.effects.append(.write(planned, sync: self.progress.mode == .sync))
     }
 
@@ -77,11 +91,30 @@ extension BrokerEngine {
         upTo written: PhysicalOffset, durable: PhysicalOffset, at now: Now
     ) {
         self.now = now
-        guard let confirmed = self.progress.written(upTo: written, durable: durable) else { return }
-        let grown = self.publish(upTo: confirmed)
-        while let answer = self.answers.popConfirmed(upTo: confirmed) { self.release(answer) }
+        self.progress.written(upTo: written, durable: durable)
+        if self.follower != nil {
+            self.acknowledge()
+            self.confirmAsTold()
+        } else {
+            self.confirm()
+            self.feedWritten()
+        }
+    }
+
+    /// Everything before `offset` is confirmed, as far as it is kept here.
+    mutating func confirm(upTo offset: PhysicalOffset) {
+        guard self.progress.confirm(upTo: offset) else { return }
+        let grown = self.publish(upTo: self.progress.confirmed)
+        self.releaseAnswers()
         self.wakeHolds(grown)
         self.sealNextSegment()
+    }
+
+    mutating func releaseAnswers() {
+        guard self.mayAcknowledge else { return }
+        while let answer = self.answers.popConfirmed(upTo: self.progress.confirmed) {
+            self.release(answer)
+        }
     }
 
     /// Confirmed messages become visible. Returns which queues grew, and by how many, if anybody
@@ -114,30 +147,54 @@ extension BrokerEngine {
         }
     }
 
-    /// Sends that the disk kept waiting too long are told so: stored, perhaps, but not acknowledged.
+    /// Sends that disk or replicas kept waiting too long are told so: stored, perhaps, but not
+    /// acknowledged.
     mutating func releaseOverdueAnswers() {
-        let latest = self.now.tick - self.settings.flushTimeout
-        while let pending = self.answers.popWaiting(since: latest) {
-            switch pending.answer {
-            case .send(var response) where pending.end <= self.progress.written:
-                response.code = .flushDiskTimeout
-                self.effects.append(.answerSend(pending.caller, response))
-            case .send:
-                // Not even written: a status that clients take for stored would lose it.
-                self.refuse(
-                    pending.caller,
-                    Refusal(.systemError, "the disk did not take the message in time"))
-            case .command:
-                self.refuse(
-                    pending.caller, Refusal(.systemError, "the disk did not answer in time"))
-            }
+        let patience = self.settings.flushTimeout
+        while let pending = self.answers.popWaiting(since: self.now.tick - patience) {
+            self.refuseOverdue(pending)
+        }
+        guard let forReplicas = self.group?.settings.replicaTimeout, forReplicas < patience else {
+            return
+        }
+        let latest = self.now.tick - forReplicas
+        while let pending = self.answers.popWaiting(since: latest, keptUpTo: self.progress.kept) {
+            self.refuseOverdue(pending)
+        }
+    }
+
+    private mutating func refuseOverdue(_ pending: PendingAnswer) {
+        switch pending.answer {
+        case .send(var response) where pending.end <= self.progress.written:
+            response.code =
+                pending.end <= self.progress.kept ? .flushSlaveTimeout : .flushDiskTimeout
+            self.effects.append(.answerSend(pending.caller, response))
+        case .send:
+            // Not even written: a status that clients take for stored would lose it.
+            self.refuse(
+                pending.caller,
+                Refusal(.systemError, "the disk did not take the message in time"))
+        case .command:
+            self.refuse(
+                pending.caller,
+                Refusal(.systemError, "disk or replicas did not answer in time"))
+        }
+    }
+
+    /// Nobody will ever be answered by this engine: who waits is told to ask again.
+    mutating func refuseAllPending(_ reason: String) {
+        let refusal = Refusal(.serviceNotAvailable, reason)
+        while let pending = self.answers.popAny() { self.refuse(pending.caller, refusal) }
+        for pull in self.holds.expire(at: Tick(nanoseconds: .max)) {
+            self.answerPull(pull.held, .pullNotFound, next: pull.held.offset)
         }
     }
 
     /// Segments that the log has left get their index files, one after the other.
     mutating func sealNextSegment() {
         guard self.now.tick >= self.sealingPausedUntil,
-            let base = self.segments.nextToSeal(durable: self.progress.durable)
+            let base = self.segments.nextToSeal(
+                durable: min(self.progress.durable, self.progress.confirmed))
         else { return }
         self.segments.setState(.sealing, of: base)
         let contents = SegmentContents(base: base, queues: self.queues, keys: self.keys)

@@ -40,7 +40,7 @@ extension BrokerWorker {
         case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
         case .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet, .changeLog,
-            .roleChanged:
+            .roleChanged, .warn:
             break
         }
         return false

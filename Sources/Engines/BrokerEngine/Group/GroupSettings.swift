@@ -68,7 +68,9 @@ package struct GroupReport: Hashable, Sendable {
 /// The engine that asks for it is at its end: the shell stops writing, changes the log, and
 /// recovers a new engine, with a new incarnation, from what is on disk then.
 package enum LogChange: Hashable, Sendable {
-    /// Cut off what the master does not have. At the log's end: only start anew.
+    /// Nothing, but the engine's state may hold more than the log: begin anew from the disk.
+    case restart
+    /// Cut off what the master does not have.
     case truncate(to: PhysicalOffset)
     /// Throw everything away and begin with an empty segment at `start`.
     case startOver(logID: UInt64, segmentBytes: Int, start: PhysicalOffset)

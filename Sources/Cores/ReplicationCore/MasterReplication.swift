@@ -1,0 +1,145 @@
+package import MessageFormat
+
+/// What a master decides about its replicas, for one epoch: what is confirmed, who is in step, and
+/// which SyncStateSet to ask the controllers for.
+package struct MasterReplication: Sendable {
+    package struct Policy: Hashable, Sendable {
+        package var minInSync: Int
+        package var closedGrace: Duration
+        package var lagGrace: Duration
+        package var proposalTimeout: Duration
+
+        package init(
+            minInSync: Int, closedGrace: Duration, lagGrace: Duration, proposalTimeout: Duration
+        ) {
+            self.minInSync = minInSync
+            self.closedGrace = closedGrace
+            self.lagGrace = lagGrace
+            self.proposalTimeout = proposalTimeout
+        }
+    }
+
+    package let brokerID: Int64
+    package private(set) var set: SyncStateSet
+    private let policy: Policy
+    private let begunAt: Tick
+    private let begunEnd: PhysicalOffset
+    private var replicas: [Int64: ReplicaProgress] = [:]
+    /// The proposal that waits for its answer.
+    private var asked: (members: [Int64], at: Tick)?
+
+    /// `end` is where the log ends when the epoch begins.
+    package init(
+        brokerID: Int64, set: SyncStateSet, policy: Policy, end: PhysicalOffset, at now: Tick
+    ) {
+        self.brokerID = brokerID
+        self.set = set
+        self.policy = policy
+        self.begunAt = now
+        self.begunEnd = end
+        for member in set.members where member != brokerID {
+            self.replicas[member] = ReplicaProgress(at: now, end: end)
+        }
+    }
+
+    package mutating func connected(_ replica: Int64, end: PhysicalOffset, at now: Tick) {
+        self.replicas[replica, default: ReplicaProgress(at: now, end: end)]
+            .connected(at: now, end: end)
+    }
+
+    package mutating func disconnected(_ replica: Int64, at now: Tick) {
+        self.replicas[replica]?.disconnected(at: now)
+    }
+
+    /// The replica keeps everything before `kept`; the log ends at `end`.
+    package mutating func acknowledged(
+        _ replica: Int64, kept: PhysicalOffset, end: PhysicalOffset, at now: Tick
+    ) {
+        self.replicas[replica]?.acknowledged(kept, masterEnd: end, at: now)
+    }
+
+    /// Everything before this may be confirmed, when the master itself keeps everything before
+    /// `own`; nil while a member of the set has not spoken yet.
+    package func confirmable(own: PhysicalOffset) -> PhysicalOffset? {
+        var lowest = own
+        for member in self.set.required where member != self.brokerID {
+            guard let kept = self.replicas[member]?.kept else { return nil }
+            lowest = min(lowest, kept)
+        }
+        return lowest
+    }
+
+    /// What is confirmed now may be acknowledged: enough members hold it.
+    package var mayAcknowledge: Bool { self.set.members.count >= self.policy.minInSync }
+
+    /// Members that keep up, the master included.
+    package func inStep(at now: Tick) -> [Int64] {
+        self.set.members.filter { self.isInStep($0, at: now) }
+    }
+
+    /// Whether a message taken now has a chance to be acknowledged.
+    package func mayTake(at now: Tick) -> Bool {
+        self.mayAcknowledge && self.inStep(at: now).count >= self.policy.minInSync
+    }
+
+    /// How far a replica is known to have come.
+    package func kept(by replica: Int64) -> PhysicalOffset? { self.replicas[replica]?.kept }
+
+    private func isInStep(_ member: Int64, at now: Tick) -> Bool {
+        member == self.brokerID
+            || (self.replicas[member]?.isInStep(
+                at: now, closedGrace: self.policy.closedGrace, lagGrace: self.policy.lagGrace)
+                ?? false)
+    }
+}
+
+// The SyncStateSet follows what the replicas do; only the controllers change it.
+extension MasterReplication {
+    /// The set that should be asked for now, or nil.
+    ///
+    /// One proposal at a time. Who keeps up and holds everything confirmed comes in; who does not
+    /// keep up goes, unless fewer than `minInSync` would remain: then the set keeps its absent
+    /// members, nothing more is acknowledged, and any of them may still be elected without loss.
+    package mutating func proposal(confirmed: PhysicalOffset, at now: Tick) -> [Int64]? {
+        if let asked, now - asked.at < self.policy.proposalTimeout { return nil }
+        self.asked = nil
+        var wanted = Set(self.set.members).union(self.joining(confirmed: confirmed, at: now))
+        let staying = wanted.filter { self.isInStep($0, at: now) }
+        if staying.count >= self.policy.minInSync { wanted = staying }
+        let members = wanted.sorted()
+        guard members != self.set.members else { return nil }
+        self.asked = (members, now)
+        self.set.proposed(members)
+        return members
+    }
+
+    private func joining(confirmed: PhysicalOffset, at now: Tick) -> [Int64] {
+        self.replicas.compactMap { id, progress in
+            guard progress.isConnected, let kept = progress.kept,
+                kept >= max(confirmed, self.begunEnd), self.isInStep(id, at: now)
+            else { return nil }
+            return id
+        }
+    }
+
+    /// The controllers refused it: it never takes effect.
+    package mutating func refused(_ members: [Int64]) {
+        if self.asked?.members == members.sorted() { self.asked = nil }
+        self.set.refused(members)
+    }
+
+    /// Nobody knows whether it takes effect; it is asked for again.
+    package mutating func unanswered(_ members: [Int64]) {
+        if self.asked?.members == members.sorted() { self.asked = nil }
+    }
+
+    /// The controllers committed a set. Returns whether it is news.
+    package mutating func committed(_ members: [Int64], epoch: Int32, at now: Tick) -> Bool {
+        guard self.set.committed(members, epoch: epoch) else { return false }
+        self.asked = nil
+        for member in members where member != self.brokerID && self.replicas[member] == nil {
+            self.replicas[member] = ReplicaProgress(at: now, end: self.begunEnd)
+        }
+        return true
+    }
+}

@@ -1,0 +1,52 @@
+import MessageFormat
+
+/// How far one replica has come in the current epoch, as its master knows.
+struct ReplicaProgress: Sendable {
+    /// End of what it keeps; nil until it has said so in this epoch.
+    private(set) var kept: PhysicalOffset?
+    private(set) var isConnected = false
+    /// When it was connected last, or when the epoch began.
+    private var leftAt: Tick
+    /// It has once been connected in this epoch.
+    private var hasBeenHere = false
+    /// When it last had everything that the master's log held at some moment.
+    private var caughtUpAt: Tick
+    /// That moment comes when it has reached this end.
+    private var mark: (at: Tick, end: PhysicalOffset)
+
+    init(at now: Tick, end: PhysicalOffset) {
+        self.leftAt = now
+        self.caughtUpAt = now
+        self.mark = (now, end)
+    }
+
+    mutating func connected(at now: Tick, end: PhysicalOffset) {
+        self.isConnected = true
+        self.hasBeenHere = true
+        self.caughtUpAt = now
+        self.mark = (now, end)
+    }
+
+    mutating func disconnected(at now: Tick) {
+        self.isConnected = false
+        self.leftAt = now
+    }
+
+    /// It keeps everything before `end`; the master's own log ends at `masterEnd`.
+    mutating func acknowledged(_ end: PhysicalOffset, masterEnd: PhysicalOffset, at now: Tick) {
+        self.kept = max(self.kept ?? end, end)
+        guard end >= self.mark.end else { return }
+        self.caughtUpAt = max(self.caughtUpAt, self.mark.at)
+        self.mark = (now, masterEnd)
+        if end >= masterEnd { self.caughtUpAt = now }
+    }
+
+    /// Whether the master may still count on it.
+    func isInStep(at now: Tick, closedGrace: Duration, lagGrace: Duration) -> Bool {
+        guard self.isConnected else {
+            return now - self.leftAt <= (self.hasBeenHere ? closedGrace : lagGrace)
+        }
+        return now - self.caughtUpAt <= lagGrace
+    }
+
+}
