@@ -38,7 +38,7 @@ package struct RaftMessage: Hashable, Sendable {
             /// Up to here the follower's durable log is the leader's.
             case accepted(LogIndex)
             /// `previous` is missing or another one; the logs may agree up to `hint`, never beyond.
-            case refused(previous: LogIndex, hint: LogPosition)
+            case refused(previous: LogPosition, hint: LogPosition)
         }
         package let verdict: Verdict
         package let round: UInt64

@@ -1,16 +1,26 @@
 package import MessageFormat
 
 /// One member of a Raft group: input in, `RaftReady` out.
+///
+/// Rules follow Ongaro's dissertation, "Consensus: Bridging Theory and Practice"; tests name its
+/// sections. After each turn of inputs the owner takes the ready state and carries it out.
 package struct RaftNode: Sendable {
     package let id: NodeID
     package let settings: RaftSettings
-    package private(set) var term = Term.zero
-    package private(set) var role = RaftRole.follower
-    /// The leader of `term` as far as this member knows.
-    package private(set) var leader: NodeID?
-    package private(set) var membership: Membership
-    package private(set) var committed = LogIndex.zero
-    package private(set) var lastIndex = LogIndex.zero
+    package internal(set) var term: Term
+    var vote: NodeID?
+    var log: RaftLog
+    var disk: DiskProgress
+    var state = RoleState.follower(Following())
+    package internal(set) var committed: LogIndex
+    /// Entries up to here were handed out in `RaftReady.committed`, or are in a snapshot.
+    package internal(set) var applied: LogIndex
+
+    var now: Tick
+    var electionDeadline: Tick
+    var jitter: ElectionJitter
+    var lastTicket: UInt64 = 0
+    var outbox = Outbox()
 
     /// - parameter seed: what election timeouts are drawn from. Members must have different ones.
     package init(
@@ -18,39 +28,152 @@ package struct RaftNode: Sendable {
     ) {
         self.id = id
         self.settings = settings
-        self.membership = settings.firstMembership
+        self.term = restored.hardState.term
+        self.vote = restored.hardState.vote
+        self.log = RaftLog(
+            snapshot: restored.snapshot, entries: restored.entries,
+            firstMembership: settings.firstMembership)
+        self.disk = DiskProgress(hardState: restored.hardState, last: self.log.last.index)
+        self.committed = self.log.base.index
+        self.applied = self.log.base.index
+        self.now = now
+        self.electionDeadline = now
+        self.jitter = ElectionJitter(seed: seed)
+        if self.membership.voters != [id] { self.postponeElection() }
     }
 
+    package var role: RaftRole { self.state.name }
     package var isLeader: Bool { self.role == .leader }
+    package var membership: Membership { self.log.membership }
+    package var lastIndex: LogIndex { self.log.last.index }
+    /// The index of the newest snapshot.
+    package var snapshotIndex: LogIndex { self.log.snapshot?.position.index ?? .zero }
+
+    /// The leader of `term` as far as this member knows.
+    package var leader: NodeID? {
+        switch self.state {
+        case .leader: self.id
+        case .follower(let following): following.leader
+        case .preCandidate, .candidate: nil
+        }
+    }
+
     /// A leader whose own term has a committed entry: its state machine is up to date.
-    package var isLeaderReady: Bool { self.isLeader }
-    /// Entries up to here were handed out in `RaftReady.committed`, or are in a snapshot.
-    package var applied: LogIndex { self.committed }
-    /// What a follower is known to have, as the leader knows it.
-    package func matched(by node: NodeID) -> LogIndex? { nil }
+    package var isLeaderReady: Bool {
+        guard let leading = self.state.leading else { return false }
+        return self.applied >= leading.firstIndex
+    }
 
-    package mutating func receive(_ message: RaftMessage, at now: Tick) {}
-    /// Time has passed. Some hundred times a second.
-    package mutating func advance(to now: Tick) {}
-    /// The connection to a peer has closed: it may be dead.
-    package mutating func peerLost(_ peer: NodeID, at now: Tick) {}
-    /// The batch with this token is on stable storage.
-    package mutating func persisted(_ token: UInt64, at now: Tick) {}
+    /// What a peer is known to have; only a leader knows.
+    package func matched(by node: NodeID) -> LogIndex? {
+        guard let leading = self.state.leading else { return nil }
+        return node == self.id ? self.disk.durable : leading.peers[node]?.matched
+    }
+}
 
-    package mutating func propose(_ command: [UInt8], at now: Tick) -> Result<
-        Proposed, ProposalRefusal
-    > { .failure(.notLeader(leader: nil)) }
-    package mutating func propose(_ change: MembershipChange, at now: Tick) -> Result<
-        Proposed, ProposalRefusal
-    > { .failure(.notLeader(leader: nil)) }
-    /// Nil when this member does not lead.
-    package mutating func readIndex(at now: Tick) -> ReadTicket? { nil }
-    /// - parameter target: nil for the voter that has most of the log. Returns who it will be.
-    package mutating func transferLeadership(to target: NodeID?, at now: Tick) -> Result<
-        NodeID, ProposalRefusal
-    > { .failure(.notLeader(leader: nil)) }
-    /// The state machine at `index`, which must have been applied; the log before it may go.
-    package mutating func compact(upTo index: LogIndex, snapshot: [UInt8]) {}
+extension RaftNode {
+    package mutating func receive(_ message: RaftMessage, at now: Tick) {
+        self.now = max(self.now, now)
+        if let problem = self.problem(with: message) { return self.refuse(message, problem) }
+        if message.term < self.term { return self.answerStale(message) }
+        if message.term > self.term {
+            if self.isDisruption(message) { return self.refuseDisruption(message) }
+            self.becomeFollower(in: message.term, of: nil)
+        }
+        if message.isFromLeader, !self.follow(message) { return }
+        self.dispatch(message)
+    }
 
-    package mutating func takeReady() -> RaftReady { RaftReady() }
+    /// Time has passed. To be called some hundred times a second.
+    package mutating func advance(to now: Tick) {
+        self.now = max(self.now, now)
+        switch self.state {
+        case .leader: self.lead()
+        case .follower, .preCandidate, .candidate:
+            if self.now >= self.electionDeadline { self.startPreVote() }
+        }
+    }
+
+    /// The connection to a peer has closed: it may be dead, and messages may be lost.
+    package mutating func peerLost(_ peer: NodeID, at now: Tick) {
+        self.now = max(self.now, now)
+        switch self.state {
+        case .leader: self.state.leading?.peers[peer]?.lost()
+        case .follower(var following) where following.leader == peer:
+            following.leader = nil
+            following.heardAt = nil
+            self.state = .follower(following)
+            self.electionDeadline =
+                self.now + self.jitter.duration(in: self.settings.lostLeaderTimeout)
+        case .follower, .preCandidate, .candidate: break
+        }
+    }
+
+    private mutating func dispatch(_ message: RaftMessage) {
+        let peer = message.from
+        switch message.content {
+        case .askPreVote(let log): self.askedForPreVote(by: peer, log)
+        case .answerPreVote(let isGranted): self.preVoteAnswered(by: peer, isGranted)
+        case .askVote(let log, _): self.askedForVote(by: peer, log)
+        case .answerVote(let isGranted): self.voteAnswered(by: peer, isGranted)
+        case .append(let append): self.received(append, from: message)
+        case .answerAppend(let answer): self.answered(answer, in: message)
+        case .snapshotChunk(let chunk): self.received(chunk, from: message)
+        case .answerSnapshotChunk(let progress): self.answered(progress, by: peer)
+        case .campaignNow: self.campaign(isTransfer: true)
+        }
+    }
+
+    /// §3.3: who is behind learns the term, so that a deposed leader steps down.
+    private mutating func answerStale(_ message: RaftMessage) {
+        switch message.content {
+        case .append(let append):
+            self.answer(
+                message.from, .refused(previous: append.previous, hint: .start), append.round)
+        case .snapshotChunk(let chunk):
+            self.answer(
+                message.from, .refused(previous: chunk.position, hint: .start), chunk.round)
+        case .askPreVote: self.send(.answerPreVote(isGranted: false), to: message.from)
+        case .askVote: self.send(.answerVote(isGranted: false), to: message.from)
+        default: break
+        }
+    }
+
+    /// The sender leads this term. Returns whether its message counts.
+    private mutating func follow(_ message: RaftMessage) -> Bool {
+        let leader = message.from
+        switch self.state {
+        case .leader:
+            self.refuse(message, "claims to lead term \(self.term), which this member leads")
+            return false
+        case .follower(var following):
+            guard following.leader == nil || following.leader == leader else {
+                self.refuse(message, "term \(self.term) has another leader")
+                return false
+            }
+            following.leader = leader
+            following.heardAt = self.now
+            self.state = .follower(following)
+        case .preCandidate, .candidate:
+            self.state = .follower(Following(leader: leader, heardAt: self.now))
+        }
+        self.postponeElection()
+        return true
+    }
+
+    mutating func becomeFollower(in term: Term, of leader: NodeID?) {
+        if let leading = self.state.leading {
+            self.outbox.readsFailed += leading.reads.map(\.ticket)
+        }
+        if term > self.term {
+            self.term = term
+            self.vote = nil
+        }
+        self.state = .follower(Following(leader: leader, heardAt: leader == nil ? nil : self.now))
+        self.postponeElection()
+    }
+
+    mutating func postponeElection() {
+        self.electionDeadline = self.now + self.jitter.duration(in: self.settings.electionTimeout)
+    }
 }

@@ -1,0 +1,105 @@
+import MessageFormat
+
+// Votes and promises of votes: §3.4, §3.6.1, and §9.6 for the round before the election.
+
+extension RaftNode {
+    /// Asks whether an election would be won, before a new term disturbs everybody.
+    mutating func startPreVote() {
+        guard self.membership.isVoter(self.id) else { return self.postponeElection() }
+        self.state = .preCandidate(Campaign(granted: [self.id]))
+        self.electionDeadline = self.now + self.jitter.duration(in: self.settings.candidateTimeout)
+        for peer in self.otherVoters {
+            self.send(.askPreVote(log: self.log.last), to: peer)
+        }
+        self.preVoteAnswered(by: self.id, true)
+    }
+
+    mutating func askedForPreVote(by peer: NodeID, _ log: LogPosition) {
+        let isGranted = !self.hasLease && log.isAtLeastAsUpToDate(as: self.log.last)
+        self.send(.answerPreVote(isGranted: isGranted), to: peer)
+    }
+
+    mutating func preVoteAnswered(by peer: NodeID, _ isGranted: Bool) {
+        guard isGranted, case .preCandidate(var campaign) = self.state else { return }
+        campaign.granted.insert(peer)
+        self.state = .preCandidate(campaign)
+        if self.membership.quorum.isReached(campaign.granted.contains) {
+            self.campaign(isTransfer: false)
+        }
+    }
+
+    /// Asks for real votes in a new term. The own vote counts when it is on disk.
+    mutating func campaign(isTransfer: Bool) {
+        guard self.membership.isVoter(self.id), self.term < Term.max else { return }
+        self.term = self.term.next
+        self.vote = self.id
+        self.state = .candidate(Campaign())
+        self.electionDeadline = self.now + self.jitter.duration(in: self.settings.candidateTimeout)
+        for peer in self.otherVoters {
+            self.send(.askVote(log: self.log.last, isTransfer: isTransfer), to: peer)
+        }
+    }
+
+    mutating func askedForVote(by peer: NodeID, _ log: LogPosition) {
+        let isFree = self.vote == nil && self.leader == nil || self.vote == peer
+        let isGranted = isFree && log.isAtLeastAsUpToDate(as: self.log.last)
+        if isGranted {
+            self.vote = peer
+            self.postponeElection()
+        }
+        self.send(.answerVote(isGranted: isGranted), to: peer)
+    }
+
+    mutating func voteAnswered(by peer: NodeID, _ isGranted: Bool) {
+        guard isGranted, case .candidate(var campaign) = self.state else { return }
+        campaign.granted.insert(peer)
+        self.state = .candidate(campaign)
+        if self.membership.quorum.isReached(campaign.granted.contains) { self.becomeLeader() }
+    }
+
+    /// §6.4: a leader's first entry is its own, so that it learns what is committed.
+    private mutating func becomeLeader() {
+        let first = self.log.last.index.next
+        var leading = Leading(
+            firstIndex: first, heartbeatAt: self.now + self.settings.heartbeatInterval)
+        for peer in self.otherMembers {
+            leading.peers[peer] = Progress(next: first, at: self.now)
+        }
+        self.state = .leader(leading)
+        self.append(.noOperation)
+        self.replicateToAll(evenNothing: true)
+    }
+}
+
+extension RaftNode {
+    var otherMembers: [NodeID] { self.membership.nodes.filter { $0 != self.id } }
+    var otherVoters: [NodeID] { self.membership.voters.filter { $0 != self.id } }
+
+    /// §4.2.3: whoever hears from a leader, or is one, helps nobody to disturb it.
+    var hasLease: Bool {
+        switch self.state {
+        case .leader: true
+        case .follower(let following): self.isRecent(following.heardAt)
+        case .preCandidate, .candidate: false
+        }
+    }
+
+    func isRecent(_ heardAt: Tick?) -> Bool {
+        guard let heardAt else { return false }
+        return self.now - heardAt < self.settings.electionTimeout.lowerBound
+    }
+
+    /// A candidate of a later term that must not be heard while there is a leader.
+    func isDisruption(_ message: RaftMessage) -> Bool {
+        switch message.content {
+        case .askPreVote, .askVote(_, isTransfer: false): self.hasLease
+        default: false
+        }
+    }
+
+    /// The term stays as it is, and a real candidate gets no answer at all.
+    mutating func refuseDisruption(_ message: RaftMessage) {
+        guard case .askPreVote = message.content else { return }
+        self.send(.answerPreVote(isGranted: false), to: message.from)
+    }
+}
