@@ -1,0 +1,35 @@
+import MessageFormat
+
+extension ControllerState {
+    /// Compare-and-set on the master's epoch: whoever proposed this knew the newest election.
+    mutating func elect(_ election: ControllerCommand.Elect) throws(ControllerRefusal) {
+        var group = try self.group(election.group)
+        guard election.masterEpoch == group.masterEpoch else {
+            throw .staleMasterEpoch(claimed: election.masterEpoch, current: group.masterEpoch)
+        }
+        let decision = try MasterElection.decide(
+            group, cause: election.cause, candidates: election.candidates,
+            livingMaster: election.livingMaster)
+        switch decision {
+        case .clear: group.clearMaster()
+        case .elect(let winner, let set, let epoch): group.crown(winner, set, epoch)
+        }
+        self.groups[election.group] = group
+    }
+}
+
+extension GroupState {
+    fileprivate mutating func crown(_ winner: ElectionCandidate, _ set: [Int64], _ epoch: Epoch) {
+        if !self.syncStateSet.contains(winner.brokerID) || !winner.isIntact {
+            // Unclean or first: what was confirmed before says nothing about this log.
+            self.confirmed = .zero
+            self.cleanSince = epoch
+        }
+        self.masterBrokerID = winner.brokerID
+        self.masterIncarnation = winner.incarnation
+        self.brokers[winner.brokerID]?.incarnation = winner.incarnation
+        self.masterEpoch = epoch
+        self.syncStateSet = set
+        self.syncStateSetEpoch += 1
+    }
+}

@@ -1,0 +1,44 @@
+package import MessageFormat
+
+/// What a broker says of itself in a heartbeat.
+package struct BrokerReport: Hashable, Sendable {
+    package enum Role: String, Hashable, Sendable { case master, replica, fenced }
+
+    package var incarnation: UInt64
+    /// The epoch of the master that it obeys.
+    package var masterEpoch: Epoch
+    /// The newest epoch in its log.
+    package var lastEpoch: Epoch
+    /// The end of its log, as far as the log counts for acknowledgements.
+    package var maxOffset: PhysicalOffset
+    package var confirmOffset: PhysicalOffset
+    package var priority: Int32
+    package var role: Role
+
+    package init(
+        incarnation: UInt64, masterEpoch: Epoch, lastEpoch: Epoch, maxOffset: PhysicalOffset,
+        confirmOffset: PhysicalOffset, priority: Int32, role: Role
+    ) {
+        self.incarnation = incarnation
+        self.masterEpoch = masterEpoch
+        self.lastEpoch = lastEpoch
+        self.maxOffset = maxOffset
+        self.confirmOffset = confirmOffset
+        self.priority = priority
+        self.role = role
+    }
+}
+
+package struct BrokerKey: Hashable, Comparable, Sendable {
+    package var group: String
+    package var brokerID: Int64
+
+    package init(group: String, brokerID: Int64) {
+        self.group = group
+        self.brokerID = brokerID
+    }
+
+    package static func < (left: Self, right: Self) -> Bool {
+        (left.group, left.brokerID) < (right.group, right.brokerID)
+    }
+}
