@@ -15,6 +15,8 @@ import Synchronization
 ///
 ///     DIR/lock                            one process per directory
 ///     DIR/log-identity                    who this log is, and its segment size
+///     DIR/log-start-over                  only while one log makes room for another
+///     DIR/confirmed                       what the broker knew about its group
 ///     DIR/commitlog/00000000000000000000  segments, named by their first byte's position
 ///     DIR/index/00000000000000000000.index
 package final class LogStore: Sendable {
@@ -53,6 +55,39 @@ package final class LogStore: Sendable {
         try Directory.create(paths.commitLog)
         try Directory.create(paths.index)
         let lock = try Self.takeLock(paths)
+        return try Self.open(paths, options: options, lock: lock, logger: logger)
+    }
+
+    /// Throws this log away and begins another one at `base`, the start of a segment of it. This
+    /// store is of no use afterwards; its writer was stopped before.
+    ///
+    /// Safe at every instant: a start-over that was cut off is finished by the next `open`.
+    package func startOver(
+        logID: UInt64, segmentBytes: Int, at base: PhysicalOffset
+    ) throws(StorageError) -> LogStore {
+        guard !self.table.withLock({ $0.hasWriter }) else {
+            throw .alreadyWriting(directory: self.directory)
+        }
+        let identity = LogIdentity(logID: logID, segmentBytes: segmentBytes)
+        let change = try StartOver(identity: identity, base: base)
+        self.openSegments.removeAll()
+        guard let lock = self.lock.withLock({ $0 }) else { throw .locked(path: self.paths.lock) }
+        try change.announce(in: self.paths)
+        let store = try Self.open(
+            self.paths, options: self.options, lock: lock, logger: self.logger)
+        self.lock.withLock { $0 = nil }
+        return store
+    }
+
+    private static func open(
+        _ paths: LogPaths, options: Options, lock: OpenFile, logger: Logger
+    ) throws(StorageError) -> LogStore {
+        if let change = try StartOver.announced(in: paths) {
+            logger.notice(
+                "log thrown away, another one begun",
+                metadata: ["directory": "\(paths.root)", "at": "\(change.base.bytes)"])
+            try change.finish(in: paths)
+        }
         let identity = try Self.identity(of: paths, options: options, logger: logger)
         let store = LogStore(
             paths: paths, identity: identity, options: options, lock: lock, logger: logger)

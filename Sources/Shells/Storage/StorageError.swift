@@ -28,6 +28,8 @@ package enum StorageError: Error, Hashable, Sendable {
     /// The log has a writer already.
     case alreadyWriting(directory: String)
     case damagedIndex(path: String, SegmentIndexError)
+    /// What lies at a position where a batch must be.
+    case damagedBatch(position: PhysicalOffset, LogBatchError)
 
     /// Whether the same call may succeed later. Everything else about a write is final.
     package var isNoSpace: Bool {
@@ -84,6 +86,8 @@ extension StorageError: CustomStringConvertible {
             "the log in \(directory) has a writer already"
         case .damagedIndex(let path, let error):
             "index \(path): \(error)"
+        case .damagedBatch(let position, let error):
+            "no sound batch at \(position.bytes): \(error)"
         }
     }
 }
