@@ -1,0 +1,66 @@
+import MessageFormat
+
+/// One fact in the log file. Facts are replayed in order.
+enum RaftRecord: Hashable, Sendable {
+    case hardState(StoredHardState)
+    case truncate(from: UInt64)
+    /// An index that exists already drops that entry and all behind it.
+    case entry(StoredRaftEntry)
+
+    private enum Kind: UInt8 { case hardState = 1, truncate = 2, entry = 3 }
+
+    func encode(into bytes: inout [UInt8]) {
+        switch self {
+        case .hardState(let state):
+            bytes.append(Kind.hardState.rawValue)
+            bytes.append(bigEndian: state.term)
+            bytes.append(counted: (state.vote ?? "").utf8)
+        case .truncate(let index):
+            bytes.append(Kind.truncate.rawValue)
+            bytes.append(bigEndian: index)
+        case .entry(let entry):
+            bytes.append(Kind.entry.rawValue)
+            bytes.append(bigEndian: entry.index)
+            bytes.append(bigEndian: entry.term)
+            bytes.append(counted: entry.content)
+        }
+    }
+
+    /// Nil when these are no records.
+    static func all(in payload: ArraySlice<UInt8>) -> [Self]? {
+        var bytes = RaftDiskBytes(payload)
+        var records: [Self] = []
+        while !bytes.isAtEnd {
+            guard let record = Self(from: &bytes) else { return nil }
+            records.append(record)
+        }
+        return records
+    }
+
+    private init?(from bytes: inout RaftDiskBytes) {
+        guard let kind = bytes.integer(UInt8.self).flatMap(Kind.init),
+            let number = bytes.integer(UInt64.self)
+        else { return nil }
+        switch kind {
+        case .hardState:
+            guard let vote = bytes.counted() else { return nil }
+            let name = vote.isEmpty ? nil : String(decoding: vote, as: UTF8.self)
+            self = .hardState(StoredHardState(term: number, vote: name))
+        case .truncate: self = .truncate(from: number)
+        case .entry:
+            guard let term = bytes.integer(UInt64.self), let content = bytes.counted() else {
+                return nil
+            }
+            self = .entry(StoredRaftEntry(index: number, term: term, content: content))
+        }
+    }
+}
+
+extension RaftBatch {
+    /// The batch as facts; a snapshot is in a file of its own.
+    var records: [RaftRecord] {
+        var records = self.hardState.map { [RaftRecord.hardState($0)] } ?? []
+        if let index = self.truncateFrom { records.append(.truncate(from: index)) }
+        return records + self.entries.map { .entry($0) }
+    }
+}
