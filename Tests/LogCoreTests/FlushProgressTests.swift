@@ -39,12 +39,15 @@ struct FlushProgressTests {
     @Test("nothing is confirmed that is not kept here, whatever others keep")
     func confirmed() {
         var progress = self.progress(.sync)
-        #expect(!progress.confirm(upTo: PhysicalOffset(200)))
+        let early = progress.confirm(upTo: PhysicalOffset(200))
+        #expect(!early)
         #expect(progress.confirmed == PhysicalOffset(100))
         progress.written(upTo: PhysicalOffset(200), durable: PhysicalOffset(150))
-        #expect(progress.confirm(upTo: PhysicalOffset(200)))
+        let moved = progress.confirm(upTo: PhysicalOffset(200))
+        #expect(moved)
         #expect(progress.confirmed == PhysicalOffset(150))
-        #expect(!progress.confirm(upTo: PhysicalOffset(120)))
+        let back = progress.confirm(upTo: PhysicalOffset(120))
+        #expect(!back)
         #expect(progress.confirmed == PhysicalOffset(150))
     }
 }
