@@ -122,7 +122,7 @@ struct CheckerTests {
     func aborted() {
         var script = Script.flawless()
         script.replace {
-            guard case .sendEnded(self.value, _, _, _) = $0 else { return nil }
+            guard case .sendEnded(self.value, _, _, _, _) = $0 else { return nil }
             return .sendEnded(self.value, .failed, status: "SYSTEM_BUSY", nil)
         }
         self.expect(script, breaks: [.aborted: 1])
@@ -133,7 +133,7 @@ struct CheckerTests {
     func unknown() {
         var script = Script.flawless()
         script.replace {
-            guard case .sendEnded(self.value, _, _, _) = $0 else { return nil }
+            guard case .sendEnded(self.value, _, _, _, _) = $0 else { return nil }
             return .sendEnded(self.value, .unknown, status: "timed out", nil)
         }
         script.send(Script.value(0, 77), .unknown)
@@ -219,7 +219,7 @@ struct CheckerTests {
     func unanswered() {
         var script = Script.flawless()
         script.remove {
-            if case .sendEnded(self.value, _, _, _) = $0 { true } else { false }
+            if case .sendEnded(self.value, _, _, _, _) = $0 { true } else { false }
         }
         self.expect(script, breaks: [.unanswered: 1])
     }

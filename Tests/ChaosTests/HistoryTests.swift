@@ -14,6 +14,8 @@ struct HistoryTests {
         let member = HistoryScript.member(0)
         let value = ValueID(client: "r1-p0", sequence: 17, attempt: 2)
         let fault = Fault(name: "kill", target: "broker-a")
+        let master = MasterPlace(group: "broker-a", address: "127.0.0.1:10911")
+        let struck = Fault(name: "kill", target: "broker-a-1", master: master)
         let queues = [HistoryScript.queue(0), HistoryScript.queue(1)]
         let contents: [MessageContent] = [
             .value(value), .foreign(checksum: .max),
@@ -29,6 +31,8 @@ struct HistoryTests {
                 .ackEnded(by: member, place, isCertain: false), .committed(group: "g", place),
                 .assigned(member, queues: queues), .assigned(member, queues: []), .left(member),
                 .faultBegan(fault), .faultEnded(fault, proof: "exit 137"),
+                .faultBegan(struck), .elected(Election(master, epoch: .max)),
+                .sendEnded(value, .acknowledged, status: "SEND_OK", place, to: master.address),
                 .drainEnded(place.queue, min: QueueOffset(2), max: QueueOffset(5)),
             ]
             + contents.map { .drained(place, $0) }

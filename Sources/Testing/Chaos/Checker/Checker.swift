@@ -23,6 +23,7 @@ package struct Checker: Sendable {
         findings.checkDeliveryOrder()
         findings.checkDuplicates()
         findings.checkProgress()
+        findings.checkMasters()
         findings.checkAvailability()
         if self.isTorn { findings.doubt("the history's last line is torn: the run did not end") }
         return findings.finished()

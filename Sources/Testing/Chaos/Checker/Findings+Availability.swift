@@ -1,9 +1,13 @@
+internal import MessageFormat
+
 // How long sending stood still, and whether each fault left a proof.
 
 extension Findings {
     mutating func checkAvailability() {
-        let gaps = self.gaps()
+        let own = self.record.attempts.filter { self.record.isOwn($0) && $0.sentAt != nil }
+        let gaps = Self.gaps(between: own.compactMap(Self.acknowledgedAt), of: own)
         self.verdict.longestGapMilliseconds = Self.longest(gaps)
+        self.checkGroups(own)
         for window in self.record.faults {
             let touched = gaps.filter { window.overlaps($0.start, $0.end) }
             let start = self.record.firstAt ?? 0
@@ -12,7 +16,8 @@ extension Findings {
                     name: window.fault.name, target: window.fault.target,
                     beganAtMilliseconds: Int((window.beganAt - start) / 1_000_000),
                     endedAtMilliseconds: window.endedAt.map { Int(($0 - start) / 1_000_000) },
-                    longestGapMilliseconds: Self.longest(touched), proof: window.proof ?? ""))
+                    longestGapMilliseconds: Self.longest(touched),
+                    takenOverMilliseconds: self.takenOver(window, own), proof: window.proof ?? ""))
             if window.proof?.isEmpty ?? true {
                 let fault = "\(window.fault.name) \(window.fault.target)"
                 self.doubt("fault \(fault) left no proof that it happened")
@@ -29,11 +34,39 @@ extension Findings {
         var end: Int64
     }
 
+    /// Each broker group by itself: one that stands still hides behind the others.
+    private mutating func checkGroups(_ own: [Record.Attempt]) {
+        var times: [String: [Int64]] = [:]
+        for attempt in own {
+            guard let place = attempt.place, let at = Self.acknowledgedAt(attempt) else { continue }
+            times[self.record.queues[place.queue].brokerName, default: []].append(at)
+        }
+        self.verdict.longestGapsByGroup = times.mapValues {
+            Self.longest(Self.gaps(between: $0, of: own))
+        }
+    }
+
+    private func takenOver(_ window: Record.FaultWindow, _ own: [Record.Attempt]) -> Int? {
+        guard let struck = window.fault.master else { return nil }
+        let first = own.compactMap { attempt -> Int64? in
+            guard let place = attempt.place, let at = Self.acknowledgedAt(attempt),
+                at > window.beganAt, attempt.broker >= 0,
+                self.record.queues[place.queue].brokerName == struck.group,
+                self.record.brokers[attempt.broker] != struck.address
+            else { return nil }
+            return at
+        }.min()
+        return first.map { Int(($0 - window.beganAt) / 1_000_000) }
+    }
+
+    private static func acknowledgedAt(_ attempt: Record.Attempt) -> Int64? {
+        attempt.outcome == .acknowledged ? attempt.answeredAt : nil
+    }
+
     /// The times between two successful sends that followed each other, from the first send's
     /// begin to the last one's end.
-    private func gaps() -> [Gap] {
-        let own = self.record.attempts.filter { self.record.isOwn($0) && $0.sentAt != nil }
-        var times = own.compactMap { $0.outcome == .acknowledged ? $0.answeredAt : nil }
+    private static func gaps(between times: [Int64], of own: [Record.Attempt]) -> [Gap] {
+        var times = times
         if let first = own.compactMap(\.sentAt).min() { times.append(first) }
         if let last = own.compactMap(\.answeredAt).max() { times.append(last) }
         times.sort()

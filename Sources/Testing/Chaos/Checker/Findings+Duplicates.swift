@@ -1,9 +1,13 @@
+internal import MessageFormat
+
 // Every delivery beyond a message's first to a group needs a cause.
 
 extension Findings {
     /// How long after a queue has moved its former owner may still hand out what it had fetched,
     /// and the new one what the former had not yet reported as done.
     private static let handOverNanoseconds: Int64 = 30_000_000_000
+    /// An election is seen when the controllers are asked the next time.
+    private static let electionSeenLateNanoseconds: Int64 = 2_000_000_000
 
     mutating func checkDuplicates() {
         let deliveries = self.record.deliveries
@@ -53,8 +57,20 @@ extension Findings {
             group: before.group, consumer: before.consumer, place: before.place)
         if let change = self.handOver(from: before, to: delivery) { return change }
         if self.record.uncertainAcks.contains(ack) { return .acknowledgementUncertain }
+        if self.hadFailover(delivery.place.queue, between: before.at, and: delivery.at) {
+            return .failover
+        }
         let isFault = self.record.faults.contains { $0.overlaps(before.at, delivery.at) }
         return isFault ? .fault : .unexplained
+    }
+
+    /// Progress that the old master had not yet shared is made again with the new one.
+    private func hadFailover(_ queue: Int32, between start: Int64, and end: Int64) -> Bool {
+        let group = self.record.queues[queue].brokerName
+        return self.record.elections.contains {
+            $0.election.master.group == group
+                && (start...(end + Self.electionSeenLateNanoseconds)).contains($0.at)
+        }
     }
 
     /// A second attempt is right only if the first was not known to have worked.

@@ -9,8 +9,8 @@ extension Record {
         switch event.kind {
         case .sendStarted(let id, _):
             self.attempts[self.attempt(id)].sentAt = at
-        case .sendEnded(let id, let outcome, let status, let position):
-            self.sendEnded(id, outcome, status: status, position, at: at)
+        case .sendEnded(let id, let outcome, let status, let position, let address):
+            self.sendEnded(id, outcome, status: status, position, to: address, at: at)
         case .received(let reception):
             self.received(reception, at: at)
         case .ackStarted(let member, let position):
@@ -27,6 +27,8 @@ extension Record {
             self.faults.append(FaultWindow(fault: fault, beganAt: at))
         case .faultEnded(let fault, let proof):
             self.faultEnded(fault, proof: proof, at: at)
+        case .elected(let election):
+            self.elections.append(SeenElection(election: election, at: at))
         case .drained(let position, let content):
             self.drained(position, content, at: at)
         case .drainEnded(let queue, let min, let max):
@@ -37,13 +39,14 @@ extension Record {
 
     private mutating func sendEnded(
         _ id: ValueID, _ outcome: SendOutcome, status: String, _ position: QueuePosition?,
-        at: Int64
+        to address: String?, at: Int64
     ) {
         let index = self.attempt(id)
         self.attempts[index].answeredAt = at
         self.attempts[index].outcome = outcome
         self.attempts[index].status = self.statuses.index(of: status)
         self.attempts[index].place = position.map { self.place($0) }
+        self.attempts[index].broker = address.map { self.brokers.index(of: $0) } ?? -1
     }
 
     private mutating func received(_ reception: Reception, at: Int64) {

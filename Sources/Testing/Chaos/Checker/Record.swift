@@ -16,6 +16,8 @@ struct Record: Sendable {
         var status: Int32 = -1
         /// Where the broker says it is.
         var place: Place?
+        /// The address that it was sent to, or -1.
+        var broker: Int32 = -1
         /// Where it was first read back.
         var foundAt: Place?
     }
@@ -67,6 +69,11 @@ struct Record: Sendable {
         var isDeparture: Bool
     }
 
+    struct SeenElection: Sendable {
+        var election: Election
+        var at: Int64
+    }
+
     struct FaultWindow: Sendable {
         var fault: Fault
         var beganAt: Int64
@@ -85,6 +92,7 @@ struct Record: Sendable {
     var groups = Interner<String>()
     var consumers = Interner<String>()
     var statuses = Interner<String>()
+    var brokers = Interner<String>()
 
     var messages: [Message] = []
     var firstAttempt: [Int32] = []
@@ -102,6 +110,7 @@ struct Record: Sendable {
     var groupChanges: [GroupChange] = []
     var sessions: [Int32: Int32] = [:]
     var faults: [FaultWindow] = []
+    var elections: [SeenElection] = []
     var firstAt: Int64?
     var lastAt: Int64 = 0
 

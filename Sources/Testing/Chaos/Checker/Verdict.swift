@@ -30,6 +30,8 @@ package struct Verdict: Hashable, Sendable {
     /// The first few broken promises of each kind.
     package var problems: [Problem] = []
     package var longestGapMilliseconds = 0
+    /// The same for the queues of each broker group.
+    package var longestGapsByGroup: [String: Int] = [:]
     package var faults: [FaultReport] = []
 
     package init() {}
@@ -55,6 +57,8 @@ package enum DuplicateCause: String, CaseIterable, Hashable, Comparable, Sendabl
     case acknowledgementUncertain
     /// The consumer asked for it again.
     case retried
+    /// The queue's group got another master in between.
+    case failover
     /// A fault lay between the two deliveries.
     case fault
     case unexplained
@@ -93,6 +97,10 @@ package struct Problem: Hashable, Sendable {
         case progressLost
         /// A send never returned.
         case unanswered
+        /// One epoch of a group had two masters.
+        case twoMasters
+        /// A broker acknowledged what was sent to it after it had lost its group to another.
+        case unfenced
 
         package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
@@ -117,5 +125,21 @@ package struct FaultReport: Hashable, Sendable {
     package var endedAtMilliseconds: Int?
     /// The longest time without an acknowledged send that touches the fault.
     package var longestGapMilliseconds: Int
+    /// From the fault's begin until another broker than the struck master first acknowledged a
+    /// send of its group; nil if the fault struck no master, or nobody took over.
+    package var takenOverMilliseconds: Int?
     package var proof: String
+
+    package init(
+        name: String, target: String, beganAtMilliseconds: Int, endedAtMilliseconds: Int? = nil,
+        longestGapMilliseconds: Int, takenOverMilliseconds: Int? = nil, proof: String
+    ) {
+        self.name = name
+        self.target = target
+        self.beganAtMilliseconds = beganAtMilliseconds
+        self.endedAtMilliseconds = endedAtMilliseconds
+        self.longestGapMilliseconds = longestGapMilliseconds
+        self.takenOverMilliseconds = takenOverMilliseconds
+        self.proof = proof
+    }
 }

@@ -15,7 +15,9 @@ package struct HistoryEvent: Hashable, Sendable {
 
     package enum Kind: Hashable, Sendable {
         case sendStarted(ValueID, topic: String)
-        case sendEnded(ValueID, SendOutcome, status: String, QueuePosition?)
+        /// `to` is the address of the broker that it was sent to.
+        case sendEnded(
+            ValueID, SendOutcome, status: String, QueuePosition?, to: String? = nil)
         case received(Reception)
         case ackStarted(by: Member, QueuePosition)
         case ackEnded(by: Member, QueuePosition, isCertain: Bool)
@@ -27,6 +29,7 @@ package struct HistoryEvent: Hashable, Sendable {
         case left(Member)
         case faultBegan(Fault)
         case faultEnded(Fault, proof: String)
+        case elected(Election)
         /// Read back after the run, when everything was healed.
         case drained(QueuePosition, MessageContent)
         /// The queue was read back completely, from `min` up to but without `max`.
@@ -102,10 +105,36 @@ package struct Fault: Hashable, Sendable {
     /// What kind of fault, such as `kill`.
     package var name: String
     package var target: String
+    /// The broker group whose master it strikes, and that master's address; nil: no master.
+    package var master: MasterPlace?
 
-    package init(name: String, target: String) {
+    package init(name: String, target: String, master: MasterPlace? = nil) {
         self.name = name
         self.target = target
+        self.master = master
+    }
+}
+
+/// Which broker serves a group.
+package struct MasterPlace: Hashable, Sendable {
+    package var group: String
+    package var address: String
+
+    package init(group: String, address: String) {
+        self.group = group
+        self.address = address
+    }
+}
+
+/// A group's master, as the controllers were first seen to have committed it. The election itself
+/// may lie a little earlier, or long before if no controller could be asked.
+package struct Election: Hashable, Sendable {
+    package var master: MasterPlace
+    package var epoch: UInt32
+
+    package init(_ master: MasterPlace, epoch: UInt32) {
+        self.master = master
+        self.epoch = epoch
     }
 }
 

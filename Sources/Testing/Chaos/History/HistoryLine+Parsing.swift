@@ -34,6 +34,9 @@ extension HistoryEvent.Kind {
         case "fault+": self = .faultBegan(try fields.fault())
         case "fault-":
             self = .faultEnded(try fields.fault(), proof: try fields.string("proof"))
+        case "elect":
+            self = .elected(
+                Election(try fields.master(), epoch: try fields.integer("epoch", as: UInt32.self)))
         case "drain": self = .drained(try fields.position(), try fields.content())
         case "drain!":
             self = .drainEnded(
@@ -49,7 +52,7 @@ extension HistoryEvent.Kind {
         }
         return .sendEnded(
             try fields.value(), outcome, status: try fields.string("status"),
-            fields.has("queue") ? try fields.position() : nil)
+            fields.has("queue") ? try fields.position() : nil, to: fields.optionalString("to"))
     }
 }
 
@@ -90,7 +93,13 @@ extension FlatObject {
     }
 
     fileprivate func fault() throws(HistoryError) -> Fault {
-        Fault(name: try self.string("fault"), target: try self.string("target"))
+        Fault(
+            name: try self.string("fault"), target: try self.string("target"),
+            master: self.has("brokerName") ? try self.master() : nil)
+    }
+
+    fileprivate func master() throws(HistoryError) -> MasterPlace {
+        MasterPlace(group: try self.string("brokerName"), address: try self.string("address"))
     }
 
     fileprivate func content() throws(HistoryError) -> MessageContent {

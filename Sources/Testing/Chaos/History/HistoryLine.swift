@@ -64,6 +64,7 @@ extension HistoryEvent.Kind {
         case .left: "leave"
         case .faultBegan: "fault+"
         case .faultEnded: "fault-"
+        case .elected: "elect"
         case .drained: "drain"
         case .drainEnded: "drain!"
         }
@@ -74,11 +75,12 @@ extension HistoryEvent.Kind {
         case .sendStarted(let value, let topic):
             line.add("value", value.description)
             line.add("topic", topic)
-        case .sendEnded(let value, let outcome, let status, let position):
+        case .sendEnded(let value, let outcome, let status, let position, let address):
             line.add("value", value.description)
             line.add("outcome", outcome.rawValue)
             line.add("status", status)
             if let position { line.add(position) }
+            if let address { line.add("to", address) }
         case .received(let reception):
             line.add(reception.member)
             line.add(reception.position)
@@ -104,6 +106,9 @@ extension HistoryEvent.Kind {
         case .faultEnded(let fault, let proof):
             line.add(fault)
             line.add("proof", proof)
+        case .elected(let election):
+            line.add(election.master)
+            line.add("epoch", election.epoch)
         case .drained(let position, let content):
             line.add(position)
             line.add(content)
@@ -129,6 +134,12 @@ extension JSONLine {
     fileprivate mutating func add(_ fault: Fault) {
         self.add("fault", fault.name)
         self.add("target", fault.target)
+        if let master = fault.master { self.add(master) }
+    }
+
+    fileprivate mutating func add(_ master: MasterPlace) {
+        self.add("brokerName", master.group)
+        self.add("address", master.address)
     }
 
     fileprivate mutating func add(_ content: MessageContent) {

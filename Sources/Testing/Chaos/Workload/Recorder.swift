@@ -87,13 +87,13 @@ extension Recorder.Counters {
     fileprivate mutating func count(_ event: HistoryEvent) {
         switch event.kind {
         case .sendStarted: self.attempts += 1
-        case .sendEnded(_, .acknowledged, _, _):
+        case .sendEnded(_, .acknowledged, _, _, _):
             self.acknowledged += 1
             self.lastAcknowledgedAt = event.at
-        case .sendEnded(_, .unknown, let status, _):
+        case .sendEnded(_, .unknown, let status, _, _):
             self.unknown += 1
             self.lastProblem = status
-        case .sendEnded(_, .failed, let status, _):
+        case .sendEnded(_, .failed, let status, _, _):
             self.failed += 1
             self.lastProblem = status
         case .received: self.received += 1

@@ -2,14 +2,22 @@ internal import MessageFormat
 internal import RemotingProtocol
 internal import Synchronization
 
-/// The workload's view of where its topic's queues are: refreshed often enough to follow restarts,
-/// seldom enough not to matter.
+/// The workload's view of where its topic's queues are: refreshed seldom while all is well, and
+/// often for a while after a failure, so that a new master is found as soon as it is known.
+///
+/// A broker that failed is left alone for a moment if there is another one, as clients do: else
+/// every producer would soon wait for the one that does not answer.
 final class RouteBook: Sendable {
     private static let freshFor: Duration = .seconds(1)
+    private static let freshAfterFailure: Duration = .milliseconds(50)
+    private static let failureLasts: Duration = .seconds(10)
+    private static let avoidedFor: Duration = .milliseconds(500)
 
     private struct State {
         var queues: [RoutedQueue] = []
         var readAt: Tick?
+        var failedAt: Tick?
+        var avoidedUntil: [String: Tick] = [:]
     }
 
     private let access: ClusterAccess
@@ -21,23 +29,45 @@ final class RouteBook: Sendable {
         self.topic = topic
     }
 
+    /// A send to this address was not acknowledged.
+    func failed(_ address: String) {
+        let now = Recorder.now
+        self.state.withLock { state in
+            state.failedAt = now
+            state.avoidedUntil[address] = now + Self.avoidedFor
+        }
+    }
+
     /// The queues to write to. An old answer is better than none: a name server may be down.
     func writable() async throws(AccessError) -> [RoutedQueue] {
         let now = Recorder.now
-        let known = self.state.withLock { state -> [RoutedQueue]? in
-            guard let readAt = state.readAt, now - readAt < Self.freshFor else { return nil }
-            return state.queues
-        }
-        if let known { return known }
+        if let known = self.known(at: now) { return known }
         do throws(AccessError) {
             let queues = try await self.access.route(of: self.topic).writableQueues(of: self.topic)
             guard !queues.isEmpty else { throw AccessError.noMaster(topic: self.topic) }
-            self.state.withLock { $0 = State(queues: queues, readAt: now) }
-            return queues
+            return self.state.withLock { state in
+                state.queues = queues
+                state.readAt = now
+                return Self.usable(state, at: now)
+            }
         } catch {
-            let old = self.state.withLock { $0.queues }
+            let old = self.state.withLock { Self.usable($0, at: now) }
             if old.isEmpty { throw error }
             return old
         }
+    }
+
+    private func known(at now: Tick) -> [RoutedQueue]? {
+        self.state.withLock { state in
+            let hasFailed = state.failedAt.map { now - $0 < Self.failureLasts } ?? false
+            let fresh = hasFailed ? Self.freshAfterFailure : Self.freshFor
+            guard let readAt = state.readAt, now - readAt < fresh else { return nil }
+            return Self.usable(state, at: now)
+        }
+    }
+
+    private static func usable(_ state: State, at now: Tick) -> [RoutedQueue] {
+        let good = state.queues.filter { (state.avoidedUntil[$0.address] ?? now) <= now }
+        return good.isEmpty ? state.queues : good
     }
 }

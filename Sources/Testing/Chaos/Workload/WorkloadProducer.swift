@@ -61,9 +61,13 @@ struct WorkloadProducer {
         self.recorder.record(.sendStarted(id, topic: self.plan.topic))
         let report = await self.report(on: command, to: target)
         self.recorder.record(
-            .sendEnded(id, report.outcome, status: report.status, report.position))
+            .sendEnded(
+                id, report.outcome, status: report.status, report.position, to: target.address))
         // After a failure the next attempt goes to another broker, if there is one.
-        if report.outcome != .acknowledged { self.skip(target, in: queues) }
+        if report.outcome != .acknowledged {
+            self.routes.failed(target.address)
+            self.skip(target, in: queues)
+        }
         return report.outcome
     }
 
