@@ -22,7 +22,7 @@ struct ClusterLifeTests {
         #expect(first.condition == .gone)
         #expect(throws: LabError.self) { try broker.kill() }
 
-        try cluster.restart(broker) { _ in }
+        try cluster.restart([broker]) { _ in }
         #expect(broker.isAlive)
         #expect(broker.process != first)
         try broker.pause()
@@ -37,6 +37,29 @@ struct ClusterLifeTests {
         #expect(cluster.nodes.map(\.state) == [.stopped, .stopped, .stopped])
         try cluster.wipe { _ in }
         #expect(try Cluster.find("default", in: checkout.directories) == nil)
+    }
+
+    @Test("a replicated cluster starts its controllers too, and grows by a broker")
+    func replicated() throws {
+        let checkout = try StandInCheckout()
+        defer { checkout.scratch.delete() }
+        let options = checkout.options {
+            $0.controllers = 1
+            $0.groups = 1
+            $0.replicas = 2
+        }
+        let small = try Cluster.up(options, in: checkout.directories) { _ in }
+        defer { try? small.down { _ in } }
+        #expect(
+            small.nodes.map(\.name) == [
+                "name-server-1", "controller-1", "broker-a-1", "broker-a-2",
+            ])
+        let plan = small.plan.anotherBroker(of: "broker-a", dataDirectory: small.dataDirectory)
+        let large = try small.adding(plan) { _ in }
+        #expect(large.living.map(\.name).last == "broker-a-3")
+        #expect(try Cluster.find("default", in: checkout.directories)?.plan == large.plan)
+        try large.down { _ in }
+        #expect(large.living.isEmpty)
     }
 
     @Test("up twice is up once: what runs goes on, what died is started again")

@@ -20,6 +20,68 @@ struct PlanTests {
         #expect(plan.brokers[1].settings["storePathRootDir"] == "/data/broker-b")
     }
 
+    @Test("a replicated cluster: controllers, and each group's brokers with the group's name")
+    func replicated() {
+        var options = ClusterOptions()
+        options.nameServers = 2
+        options.controllers = 3
+        options.replicas = 3
+        let plan = ClusterPlan(options: options, dataDirectory: "/data")
+        #expect(
+            plan.nodes.map { "\($0.name):\($0.port)" } == [
+                "name-server-1:9876", "name-server-2:9877", "controller-1:9878",
+                "controller-2:9888", "controller-3:9898", "broker-a-1:10911", "broker-a-2:10931",
+                "broker-a-3:10951", "broker-b-1:10971", "broker-b-2:10991", "broker-b-3:11011",
+            ])
+        #expect(plan.groups == ["broker-a", "broker-b"])
+        let controller = plan.controllers[1].settings
+        #expect(controller["controllerSelfId"] == "n1")
+        #expect(
+            controller["controllerPeers"]
+                == "n0-127.0.0.1:9878;n1-127.0.0.1:9888;n2-127.0.0.1:9898")
+        let broker = plan.brokers[4].settings
+        #expect(broker["brokerName"] == "broker-b")
+        #expect(broker["controllerAddr"] == "127.0.0.1:9878;127.0.0.1:9888;127.0.0.1:9898")
+        #expect(broker["haListenPort"] == "10992")
+        #expect(broker["minInSyncReplicas"] == "2")
+        #expect(plan.brokers[4].template == "replica.conf")
+    }
+
+    @Test("no two nodes want the same port, however many there are")
+    func ports() {
+        var options = ClusterOptions()
+        options.nameServers = 8
+        options.controllers = 7
+        options.groups = 26
+        options.replicas = 9
+        let ports = ClusterPlan(options: options, dataDirectory: "/").nodes.flatMap(\.ports)
+        #expect(Set(ports).count == ports.count)
+    }
+
+    @Test("in a network of its own each node has an address of its own")
+    func network() {
+        var options = ClusterOptions()
+        options.controllers = 3
+        options.replicas = 3
+        options.network = "x"
+        let plan = ClusterPlan(options: options, dataDirectory: "/")
+        #expect(Set(plan.nodes.map(\.host)).count == plan.nodes.count)
+        #expect(plan.nodes[0].host == "10.77.0.1")
+        #expect(plan.brokers[0].settings["brokerIP1"] == plan.brokers[0].host)
+        let more = plan.anotherBroker(of: "broker-b", dataDirectory: "/d")
+        #expect(more.name == "broker-b-4")
+        #expect(!plan.nodes.map(\.address).contains(more.address))
+    }
+
+    @Test("replicas without controllers are refused: nobody would say who is master")
+    func replicasAlone() {
+        var options = ClusterOptions()
+        options.replicas = 2
+        #expect(throws: LabError.self) { try options.validate() }
+        options.controllers = 1
+        #expect(throws: Never.self) { try options.validate() }
+    }
+
     @Test("an offset moves every port, so two clusters stand side by side")
     func portOffset() {
         var options = ClusterOptions()

@@ -29,11 +29,12 @@ struct StandInCheckout {
             try FileManager.default.createDirectory(
                 atPath: "\(root)/\(directory)", withIntermediateDirectories: true)
         }
-        for template in ["name-server.conf", "broker.conf"] {
+        for template in ["name-server.conf", "broker.conf", "controller.conf", "replica.conf"] {
             try Data("listenPort=1\n".utf8).write(
                 to: URL(fileURLWithPath: "\(root)/cluster/\(template)"))
         }
         try self.write("apus-namesrv", "echo \"ready name server\"; exec sleep 1000")
+        try self.write("apus-controller", "echo \"ready controller\"; exec sleep 1000")
         try self.write("apus-broker", broker)
     }
 
@@ -43,9 +44,10 @@ struct StandInCheckout {
         chmod(path, 0o755)
     }
 
-    /// One name server and two brokers on ports that nobody has.
-    func options() -> ClusterOptions {
+    /// One name server and two brokers on ports that nobody has, unless `change` asks for others.
+    func options(_ change: (inout ClusterOptions) -> Void = { _ in }) -> ClusterOptions {
         var options = ClusterOptions()
+        change(&options)
         repeat {
             options.portOffset = Int.random(in: 10_000...20_000)
         } while !ClusterPlan(options: options, dataDirectory: "/").nodes

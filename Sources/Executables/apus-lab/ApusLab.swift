@@ -15,8 +15,8 @@ struct ApusLab: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Up.self, Down.self, Status.self, Logs.self, Kill.self, Pause.self, Resume.self,
-            Restart.self, Wipe.self, DemoCommand.self, KillLoopCommand.self,
-            ExtraConsumerCommand.self,
+            Restart.self, Wipe.self, DemoCommand.self, ChaosCommand.self, FailoverCommand.self,
+            KillLoopCommand.self, ScenarioCommand.self, ExtraConsumerCommand.self,
         ])
 
     /// Runs the command, and turns the lab's errors into one line and an exit code.
@@ -55,7 +55,7 @@ struct ClusterName: ParsableArguments {
 
 /// Which node of which cluster is meant.
 struct NodeName: ParsableArguments {
-    @Argument(help: "The node, as cluster/launch status lists it: broker-a, name-server-1, …")
+    @Argument(help: "The node, as cluster/launch status lists it: broker-a-1, controller-1, …")
     var node: String
     @OptionGroup var cluster: ClusterName
 

@@ -6,28 +6,28 @@ extension ClusterOptions.Flush: ExpressibleByArgument {}
 /// The shape of a cluster, shared by every command that starts one.
 struct ShapeOptions: ParsableArguments {
     @Option(help: "How many name servers.")
-    var nameServers = 1
+    var nameServers = 2
     @Option(help: "How many broker groups: broker-a, broker-b, … (default: 2; kill-loop: 1)")
     var groups: Int?
-    @Option(help: "How many controllers; this version has none yet, so only 0.")
-    var controllers = 0
-    @Option(help: "How many brokers in each group; more than one needs controllers.")
-    var replicas = 1
+    @Option(
+        help: "How many controllers; without any, brokers stand alone (default: 3; kill-loop: 0)")
+    var controllers: Int?
+    @Option(help: "How many brokers in each group (default: 3; 1 without controllers)")
+    var replicas: Int?
     @Option(help: "Where the brokers keep their data (default: cluster/run/NAME/data).")
     var data: String?
     @Option(help: "When a send is acknowledged: after the disk's flush, or before (sync, async).")
     var flush = ClusterOptions.Flush.sync
 
-    func options(name: String, portOffset: Int, groups: Int = 2) throws -> ClusterOptions {
-        guard self.controllers == 0, self.replicas == 1 else {
-            throw LabError.usage(
-                "this version has no controllers and no replicas yet: "
-                    + "leave --controllers at 0 and --replicas at 1")
-        }
+    func options(
+        name: String, portOffset: Int, groups: Int = 2, controllers: Int = 3
+    ) throws -> ClusterOptions {
         var options = ClusterOptions()
         options.name = name
         options.nameServers = self.nameServers
         options.groups = self.groups ?? groups
+        options.controllers = self.controllers ?? controllers
+        options.replicas = self.replicas ?? (options.controllers > 0 ? 3 : 1)
         options.portOffset = portOffset
         options.dataDirectory = self.data
         options.flush = self.flush
@@ -35,20 +35,24 @@ struct ShapeOptions: ParsableArguments {
     }
 }
 
-struct Up: AsyncParsableCommand {
+struct Up: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Start a cluster in the background and wait until every node serves.")
 
     @OptionGroup var cluster: ClusterName
     @OptionGroup var shape: ShapeOptions
-    @Option(help: "Added to every port: name servers from 9876, brokers from 10911 in steps of 20.")
+    @Option(
+        help: """
+            Added to every port: name servers from 9876, controllers from 9878 in steps of 10, \
+            brokers from 10911 in steps of 20.
+            """)
     var portOffset = 0
 
-    func run() async throws {
+    func run() throws {
         let options = try self.shape.options(
             name: self.cluster.name, portOffset: self.portOffset)
         let cluster = try Cluster.up(options, in: LabDirectories.find(), report: say)
-        try await cluster.waitUntilRouted()
+        try cluster.waitUntilRouted()
         show("cluster \(cluster.name) is up; clients use \(cluster.plan.nameServerAddresses)")
     }
 }

@@ -3,21 +3,23 @@ import Chaos
 import ClusterLab
 import Glibc
 
-struct DemoCommand: AsyncParsableCommand {
+struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Start a cluster on free ports, kill a consumer and a broker under load, judge.",
+        abstract: "Start a cluster, kill a consumer, a master and a controller under load, judge.",
         discussion: "Exit code 0 only if nothing that was acknowledged is lost.")
 
     @Option(help: "Which cluster (default: a new one, deleted at the end).")
     var name: String?
-    @Flag(help: "Send for half as long.")
+    @Flag(help: "Hardly wait between the blows.")
     var short = false
     @OptionGroup var shape: ShapeOptions
 
-    func run() async throws {
+    func run() throws {
         let timeline = Timeline { show($0) }
-        let verdict = try await withCluster(self.name, self.shape, "demo", groups: 2) {
+        let verdict = try withCluster(
+            self.name, self.shape.options(name: "", portOffset: 0), "demo"
+        ) {
             cluster -> Verdict in
             timeline.note("cluster \(cluster.name) is up: \(cluster.summary)")
             return try Demo(cluster: cluster, timeline: timeline, isShort: self.short).run()
@@ -30,7 +32,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 }
 
-struct KillLoopCommand: AsyncParsableCommand {
+struct KillLoopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kill-loop",
         abstract: "Kill a broker at random moments under a checked workload, again and again.",
@@ -50,14 +52,17 @@ struct KillLoopCommand: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
+    func run() throws {
         var settings = KillLoop.Settings()
         settings.times = self.times
         settings.seed = self.seed
         settings.flush = self.shape.flush
         let chosen = settings
         var total = KillLoopTotal()
-        let isGood = try await withCluster(self.name, self.shape, "kill-loop", groups: 1) {
+        let isGood = try withCluster(
+            self.name, self.shape.options(name: "", portOffset: 0, groups: 1, controllers: 0),
+            "kill-loop"
+        ) {
             cluster -> Bool in
             var loop = KillLoop(cluster: cluster, settings: chosen)
             return try loop.run { round in
@@ -110,12 +115,12 @@ extension Cluster {
 
 /// Runs `body` on a cluster of its own, on free ports, and takes it down whatever happens. What
 /// it has written is deleted if the result is good, and kept for a look if it is not.
-private func withCluster<Result>(
-    _ name: String?, _ shape: ShapeOptions, _ purpose: String, groups: Int,
+func withCluster<Result>(
+    _ name: String?, _ shape: ClusterOptions, _ purpose: String,
     _ body: (Cluster) throws -> Result, isGood: (Result) -> Bool
-) async throws -> Result {
-    var options = try shape.options(
-        name: name ?? "\(purpose)-\(getpid())", portOffset: 0, groups: groups)
+) throws -> Result {
+    var options = shape
+    options.name = name ?? "\(purpose)-\(getpid())"
     var generator = SystemRandomNumberGenerator()
     try options.choosePortOffset(using: &generator)
     let cluster = try Cluster.up(options, in: LabDirectories.find(), report: { _ in })
@@ -134,7 +139,7 @@ private func withCluster<Result>(
             }
         }
     }
-    try await cluster.waitUntilRouted()
+    try cluster.waitUntilRouted()
     let finished = try body(cluster)
     result = finished
     return finished

@@ -52,15 +52,15 @@ struct Resume: ParsableCommand {
     }
 }
 
-struct Restart: AsyncParsableCommand {
+struct Restart: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stop a node in order if it runs, start it again, wait until clients find it.")
 
     @OptionGroup var target: NodeName
 
-    func run() async throws {
+    func run() throws {
         let (cluster, node) = try self.target.find()
-        try cluster.restart(node, report: say)
-        try await cluster.waitUntilRouted()
+        try cluster.restart([node], report: say)
+        try cluster.waitUntilRouted()
     }
 }

@@ -3,14 +3,28 @@ import Glibc
 /// A cluster of real processes on this machine, steered through the files in its directory: any
 /// process that knows its name can look at it, break it and mend it.
 package struct Cluster: Sendable {
-    package let plan: ClusterPlan
+    package private(set) var plan: ClusterPlan
     package let directory: ClusterDirectory
     package let directories: LabDirectories
 
     package var name: String { self.plan.options.name }
 
+    /// The network that the nodes live in; nil: the machine's loopback.
+    package var network: LabNetwork? { self.plan.options.network.map(LabNetwork.init(id:)) }
+
     package var nodes: [Node] {
         self.plan.nodes.map { Node(plan: $0, directory: self.directory) }
+    }
+
+    /// Where nodes keep their state, each in a directory of its own.
+    package var dataDirectory: String {
+        (try? Self.dataDirectory(self.plan.options, self.directory)) ?? self.directory.defaultData
+    }
+
+    private static func dataDirectory(
+        _ options: ClusterOptions, _ directory: ClusterDirectory
+    ) throws -> String {
+        try options.dataDirectory.map(LabDirectories.absolute) ?? directory.defaultData
     }
 
     /// The nodes that have a process, paused ones included.
@@ -42,7 +56,7 @@ package struct Cluster: Sendable {
     ) throws -> Cluster {
         try options.validate()
         let directory = directories.cluster(options.name)
-        let data = try options.dataDirectory.map(LabDirectories.absolute) ?? directory.defaultData
+        let data = try self.dataDirectory(options, directory)
         let cluster = Cluster(
             plan: ClusterPlan(options: options, dataDirectory: data), directory: directory,
             directories: directories)
@@ -54,24 +68,45 @@ package struct Cluster: Sendable {
         return cluster
     }
 
-    /// Takes every node down in order, brokers before the name servers that they report to.
+    /// Adds a node to the plan and starts it.
+    package func adding(_ plan: NodePlan, report: (String) -> Void) throws -> Cluster {
+        var larger = self
+        larger.plan.nodes.append(plan)
+        try self.directory.exclusively {
+            try self.directory.save(larger.plan)
+            try larger.start([larger.node(plan.name)], report: report)
+        }
+        return larger
+    }
+
+    /// Takes every node down in order, brokers before the servers that they report to.
     package func down(report: (String) -> Void) throws {
         try self.directory.exclusively { try self.stop(self.nodes, report: report) }
+        try self.network?.delete()
     }
 
     /// Takes every node down and deletes everything that the cluster has written.
     package func wipe(report: (String) -> Void) throws {
         try self.down(report: report)
-        for data in self.nodes.compactMap(\.plan.dataDirectory) { try FileTree.delete(data) }
+        try self.deleteData()
         try FileTree.delete(self.directory.path)
         report("deleted \(self.directory.path) and the brokers' data")
     }
 
-    /// Ends the node in order if it runs, and starts it again.
-    package func restart(_ node: Node, report: @escaping (String) -> Void) throws {
+    /// Deletes what the nodes have stored; logs and histories stay.
+    package func deleteData() throws {
+        for node in self.nodes {
+            guard let data = node.plan.dataDirectory else { continue }
+            if node.plan.diskMebibytes != nil { SmallDisk.unmount(data) }
+            try FileTree.delete(data)
+        }
+    }
+
+    /// Ends the nodes that run in order, and starts all of them again.
+    package func restart(_ nodes: [Node], report: @escaping (String) -> Void) throws {
         try self.directory.exclusively {
-            if node.isAlive { try self.stop([node], report: report) }
-            try self.start([node], report: report)
+            try self.stop(nodes.filter(\.isAlive), report: report)
+            try self.start(nodes, report: report)
         }
     }
 
@@ -89,11 +124,12 @@ package struct Cluster: Sendable {
         do {
             let logStarts = try nodes.map { node in
                 try self.prepare(node)
-                return try node.start(self.directories.executable(node.plan.kind.executable))
+                return try node.start(
+                    self.directories.executable(node.plan.kind.executable), in: self.network)
             }
             for (node, logStart) in zip(nodes, logStarts) {
                 try node.waitUntilReady(logStart: logStart)
-                report("\(node.name) is ready on \(ClusterPlan.host):\(node.plan.port)")
+                report("\(node.name) is ready on \(node.plan.address)")
             }
         } catch {
             Interrupt.shielded { try? self.stop(nodes.filter(\.isAlive), report: report) }
@@ -110,8 +146,11 @@ package struct Cluster: Sendable {
     }
 
     private func prepare(_ node: Node) throws {
-        if let data = node.plan.dataDirectory { try SmallFile.makeDirectory(data) }
-        let template = try self.directories.template(node.plan.kind)
+        if let data = node.plan.dataDirectory {
+            try SmallFile.makeDirectory(data)
+            if let size = node.plan.diskMebibytes { try SmallDisk.mount(data, mebibytes: size) }
+        }
+        let template = try self.directories.template(node.plan.template)
         try SmallFile.write(
             NodeFile.fill(template, with: node.plan.settings),
             to: self.directory.configuration(of: node.name))

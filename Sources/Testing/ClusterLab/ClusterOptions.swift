@@ -9,23 +9,39 @@ package struct ClusterOptions: Hashable, Codable, Sendable {
     package var name = "default"
     package var nameServers = 1
     package var groups = 2
+    /// None: each group is one broker, its master for ever.
+    package var controllers = 0
+    /// Brokers of each group.
+    package var replicas = 1
     /// Added to every port.
     package var portOffset = 0
     /// Where the brokers keep their logs; nil: beside the cluster's other files.
     package var dataDirectory: String?
     package var flush = Flush.sync
+    /// The brokers of the first group get disks of so many mebibytes, and small segments.
+    package var diskMebibytes: Int?
+    /// Names the network that the nodes live in; nil: the machine's loopback.
+    package var network: String?
 
     package init() {}
 
     package static let nameServersAllowed = 1...8
     /// Their names are the letters of the alphabet.
     package static let groupsAllowed = 1...26
+    package static let controllersAllowed = 0...7
+    package static let replicasAllowed = 1...9
     package static let portOffsetsAllowed = 0...50_000
 
     package func validate() throws {
         try Self.validate(name: self.name)
         try self.check(self.nameServers, in: Self.nameServersAllowed, "--name-servers")
         try self.check(self.groups, in: Self.groupsAllowed, "--groups")
+        try self.check(self.controllers, in: Self.controllersAllowed, "--controllers")
+        try self.check(self.replicas, in: Self.replicasAllowed, "--replicas")
+        guard self.replicas == 1 || self.controllers > 0 else {
+            throw LabError.usage(
+                "--replicas \(self.replicas) needs controllers, who say which broker is master")
+        }
         try self.check(self.portOffset, in: Self.portOffsetsAllowed, "--port-offset")
     }
 

@@ -1,21 +1,15 @@
 /// What kind of process a node is.
 package enum NodeKind: String, Hashable, Codable, Sendable {
     case nameServer
+    case controller
     case broker
 
     /// The executable's name, in the directory of the lab's own.
     var executable: String {
         switch self {
         case .nameServer: "apus-namesrv"
+        case .controller: "apus-controller"
         case .broker: "apus-broker"
-        }
-    }
-
-    /// The node file under `cluster/` that the node's own file starts from.
-    var template: String {
-        switch self {
-        case .nameServer: "name-server.conf"
-        case .broker: "broker.conf"
         }
     }
 }
@@ -24,66 +18,67 @@ package enum NodeKind: String, Hashable, Codable, Sendable {
 package struct NodePlan: Hashable, Codable, Sendable {
     package var name: String
     package var kind: NodeKind
+    package var host: String
     package var port: Int
+    /// Further ports that the node listens on.
+    package var morePorts: [Int] = []
+    /// A broker's group, which is its `brokerName`.
+    package var group: String?
     package var settings: [String: String]
     /// Where the node keeps its state; nil: it has none.
     package var dataDirectory: String?
+    /// The state's disk is so large and no larger; nil: the machine's.
+    package var diskMebibytes: Int?
+
+    /// The node file under `cluster/` that the node's own file starts from.
+    var template: String {
+        switch self.kind {
+        case .nameServer: "name-server.conf"
+        case .controller: "controller.conf"
+        case .broker: self.settings["controllerAddr"] == nil ? "broker.conf" : "replica.conf"
+        }
+    }
+
+    package var address: String { "\(self.host):\(self.port)" }
+    var ports: [Int] { [self.port] + self.morePorts }
 }
 
 /// The processes that the options ask for. Pure arithmetic: the same options give the same plan.
 package struct ClusterPlan: Hashable, Codable, Sendable {
-    package static let host = "127.0.0.1"
-    static let firstNameServerPort = 9876
-    static let firstBrokerPort = 10911
-    /// A broker's replication, gRPC and HTTP ports lie beside its first one.
-    static let portsPerBroker = 20
-
     package var options: ClusterOptions
+    /// In the order in which they start.
     package var nodes: [NodePlan]
 
-    /// - Parameter dataDirectory: where brokers keep their logs, as an absolute path.
+    /// - Parameter dataDirectory: where nodes keep their state, as an absolute path.
     package init(options: ClusterOptions, dataDirectory: String) {
-        let nameServers = (0..<options.nameServers).map { Self.nameServer($0, options) }
-        let addresses = nameServers.map { "\(Self.host):\($0.port)" }.joined(separator: ";")
-        let brokers = (0..<options.groups).map { group in
-            Self.broker(group, options, nameServers: addresses, dataDirectory: dataDirectory)
-        }
         self.options = options
-        self.nodes = nameServers + brokers
+        let layout = ClusterLayout(options: options, dataDirectory: dataDirectory)
+        self.nodes = layout.nameServers + layout.controllers + layout.brokers
     }
+
+    package var nameServers: [NodePlan] { self.nodes.filter { $0.kind == .nameServer } }
+    package var controllers: [NodePlan] { self.nodes.filter { $0.kind == .controller } }
+    package var brokers: [NodePlan] { self.nodes.filter { $0.kind == .broker } }
 
     /// The name servers' addresses, as a client writes them.
     package var nameServerAddresses: String {
-        self.nodes.filter { $0.kind == .nameServer }
-            .map { "\(Self.host):\($0.port)" }.joined(separator: ";")
+        self.nameServers.map(\.address).joined(separator: ";")
     }
 
-    package var brokers: [NodePlan] { self.nodes.filter { $0.kind == .broker } }
+    /// The names of the broker groups.
+    package var groups: [String] { Set(self.brokers.compactMap(\.group)).sorted() }
 
-    private static func nameServer(_ index: Int, _ options: ClusterOptions) -> NodePlan {
-        let port = Self.firstNameServerPort + index + options.portOffset
-        return NodePlan(
-            name: "name-server-\(index + 1)", kind: .nameServer, port: port,
-            settings: ["bindAddress": Self.host, "listenPort": "\(port)"], dataDirectory: nil)
+    package func brokers(of group: String) -> [NodePlan] {
+        self.brokers.filter { $0.group == group }
     }
 
-    private static func broker(
-        _ index: Int, _ options: ClusterOptions, nameServers: String, dataDirectory: String
-    ) -> NodePlan {
-        let port = Self.firstBrokerPort + index * Self.portsPerBroker + options.portOffset
-        let name = "broker-" + String(UnicodeScalar(UInt8(ascii: "a") + UInt8(index)))
-        let data = "\(dataDirectory)/\(name)"
-        return NodePlan(
-            name: name, kind: .broker, port: port,
-            settings: [
-                "namesrvAddr": nameServers,
-                "bindAddress": Self.host,
-                "brokerName": name,
-                "brokerIP1": Self.host,
-                "listenPort": "\(port)",
-                "storePathRootDir": data,
-                "flushDiskType": options.flush == .sync ? "SYNC_FLUSH" : "ASYNC_FLUSH",
-            ],
-            dataDirectory: data)
+    package func node(at address: String) -> NodePlan? {
+        self.nodes.first { $0.address == address }
+    }
+
+    /// One more broker for a group, as if the plan had had it from the beginning but for its port.
+    package func anotherBroker(of group: String, dataDirectory: String) -> NodePlan {
+        ClusterLayout(options: self.options, dataDirectory: dataDirectory)
+            .broker(number: self.brokers(of: group).count + 1, of: group, slot: self.brokers.count)
     }
 }

@@ -4,7 +4,7 @@ import Foundation
 package struct ClusterStatus: Hashable, Codable, Sendable {
     package struct NodeStatus: Hashable, Codable, Sendable {
         package var name: String
-        /// `name-server` or `master`.
+        /// `name-server`, `leader`, `follower`, `master` or `replica`.
         package var role: String
         package var port: Int
         package var pid: Int32?
@@ -53,13 +53,35 @@ package struct ClusterStatus: Hashable, Codable, Sendable {
 }
 
 extension Cluster {
+    /// Asks the nodes what they are; one that does not answer is what the others say of it.
     package var status: ClusterStatus {
+        let roles = NodeRoles(of: self)
         let nodes = self.nodes.map { node in
             ClusterStatus.NodeStatus(
-                name: node.name, role: node.plan.kind == .broker ? "master" : "name-server",
-                port: node.plan.port, pid: node.isAlive ? node.process?.pid : nil,
-                state: node.state)
+                name: node.name, role: roles[node.plan], port: node.plan.port,
+                pid: node.isAlive ? node.process?.pid : nil, state: node.state)
         }
         return ClusterStatus(name: self.name, nodes: nodes)
+    }
+}
+
+/// Who leads the controllers, and who is master of which group.
+private struct NodeRoles {
+    private let plan: ClusterPlan
+    private let view: ClusterView
+
+    init(of cluster: Cluster) {
+        self.plan = cluster.plan
+        let isControlled = cluster.plan.options.controllers > 0
+        self.view = isControlled ? ClusterView(asking: ControlAccess(cluster)) : ClusterView()
+    }
+
+    subscript(node: NodePlan) -> String {
+        switch node.kind {
+        case .nameServer: "name-server"
+        case .controller: self.view.leader == node.address ? "leader" : "follower"
+        case .broker:
+            self.plan.options.controllers == 0 || self.view.isMaster(node) ? "master" : "replica"
+        }
     }
 }

@@ -17,13 +17,15 @@ package struct ExtraConsumer {
         }
         self.member = Member(consumer: "\(header.run)-extra", group: group)
         self.history = "\(cluster.directory.path)/\(run.topic).extra"
-        self.process = try ToolProcess(
-            "extra-consumer", cluster.directories.executable("apus-lab"),
+        let command = Command(
+            try cluster.directories.executable("apus-lab"),
             [
                 "extra-consumer", "--name-server", cluster.plan.nameServerAddresses,
                 "--workload", run.watch.path, "--history", self.history,
                 "--consumer", self.member.consumer,
-            ], directory: cluster.directory.path)
+            ], at: LabNetwork.clients, in: cluster.network)
+        self.process = try ToolProcess(
+            "extra-consumer", command, directory: cluster.directory.path)
     }
 
     /// Waits until it has got so many messages.

@@ -9,7 +9,7 @@ extension ClusterOptions {
             // Below the range from which the kernel takes ports for outgoing connections.
             self.portOffset = Int.random(in: 5_000...19_000, using: &generator)
             let plan = ClusterPlan(options: self, dataDirectory: "/")
-            if plan.nodes.allSatisfy({ LoopbackPort.isFree($0.port) }) { return }
+            if plan.nodes.flatMap(\.ports).allSatisfy(LoopbackPort.isFree) { return }
         }
         throw LabError.failed("found no free ports for the cluster after \(attemptsMax) attempts")
     }

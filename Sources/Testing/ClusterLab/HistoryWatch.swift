@@ -27,7 +27,7 @@ package struct HistoryWatch {
             bytes[...], began: { header = $0 },
             event: { event in
                 switch event.kind {
-                case .sendEnded(_, .acknowledged, _, _): acknowledged += 1
+                case .sendEnded(_, .acknowledged, _, _, _): acknowledged += 1
                 case .received: received += 1
                 default: break
                 }

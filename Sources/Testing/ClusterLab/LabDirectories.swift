@@ -12,6 +12,9 @@ package struct LabDirectories: Hashable, Sendable {
         self.executables = executables
     }
 
+    /// Where this file is, there is a checkout.
+    private static let landmark = "broker.conf"
+
     /// The lab stands in the build directory, below the checkout that it belongs to.
     ///
     /// `APUS_BIN` names another directory of executables: an installed release, or stand-ins.
@@ -23,10 +26,10 @@ package struct LabDirectories: Hashable, Sendable {
         }
         let own = self.parent(of: executable)
         var root = own
-        while !SmallFile.exists("\(root)/cluster/\(NodeKind.broker.template)") {
+        while !SmallFile.exists("\(root)/cluster/\(self.landmark)") {
             guard root != "/" else {
                 throw LabError.failed(
-                    "found no cluster/\(NodeKind.broker.template) above \(own); "
+                    "found no cluster/\(self.landmark) above \(own); "
                         + "start the lab through cluster/launch of a checkout")
             }
             root = self.parent(of: root)
@@ -39,8 +42,8 @@ package struct LabDirectories: Hashable, Sendable {
         ClusterDirectory(path: "\(self.root)/cluster/run/\(name)")
     }
 
-    func template(_ kind: NodeKind) throws -> String {
-        let path = "\(self.root)/cluster/\(kind.template)"
+    func template(_ name: String) throws -> String {
+        let path = "\(self.root)/cluster/\(name)"
         guard let text = SmallFile.read(path) else {
             throw LabError.failed("cannot read the node file \(path)")
         }

@@ -12,9 +12,19 @@ package enum LoopbackPort {
         }
     }
 
-    /// Whether somebody accepts connections there.
-    package static func accepts(_ port: Int) -> Bool {
-        self.withSocket { file in self.withAddress(port) { connect(file, $0, $1) == 0 } }
+    /// Whether anybody listens on the port in the network that the process lives in.
+    package static func isListening(_ port: Int, besides process: ProcessIdentity) -> Bool {
+        let table = SmallFile.read("/proc/\(process.pid)/net/tcp") ?? ""
+        return self.listens(port, table: table)
+    }
+
+    /// `table` is the kernel's: `sl local_address rem_address st …`, numbers in hexadecimal.
+    static func listens(_ port: Int, table: String) -> Bool {
+        let digits = String(port, radix: 16, uppercase: true).leftPadded(to: 4, with: "0")
+        return table.split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ", maxSplits: 4)
+            return fields.count > 3 && fields[3] == "0A" && fields[1].hasSuffix(":\(digits)")
+        }
     }
 
     private static func withSocket(_ use: (Int32) -> Bool) -> Bool {

@@ -32,7 +32,7 @@ package struct Nemesis: Sendable {
         _ = try wait(atMost: deadFor) { false }
         let clock = SuspendingClock()
         let began = clock.now
-        try self.cluster.restart(node) { _ in }
+        try self.cluster.restart([node]) { _ in }
         let took = began.duration(to: clock.now)
         let now = node.process?.pid ?? 0
         tell("\(node.name) serves again (pid \(now), \(Timeline.seconds(took)) s after its start)")
@@ -49,6 +49,14 @@ package struct Nemesis: Sendable {
         guard ending == .killed(by: SIGKILL) else {
             throw client.problem("should have been killed, but had ended by itself")
         }
+    }
+
+    /// Breaks something and mends it, in `body`, which says what proves that it happened; without
+    /// a proof the checker does not let the run pass.
+    package func during(_ fault: Fault, _ body: () throws -> String) throws {
+        try self.record(.faultBegan(fault))
+        let proof = try body()
+        try self.record(.faultEnded(fault, proof: proof))
     }
 
     private func record(_ kind: HistoryEvent.Kind) throws {

@@ -3,7 +3,7 @@ import Glibc
 /// One process of a cluster, present or past.
 package struct Node: Sendable {
     package enum State: String, Hashable, Codable, Sendable {
-        /// It accepts connections.
+        /// It listens for connections.
         case running
         /// Its process is there, its port is not open yet.
         case starting
@@ -37,23 +37,27 @@ package struct Node: Sendable {
         switch process.condition {
         case .gone: return .dead
         case .paused: return .paused
-        case .running: return LoopbackPort.accepts(self.plan.port) ? .running : .starting
+        case .running:
+            let isOpen = LoopbackPort.isListening(self.plan.port, besides: process)
+            return isOpen ? .running : .starting
         }
     }
 
     /// Starts the process and writes down who it is. It is not ready yet.
     ///
     /// - Returns: where its log begins.
-    func start(_ executable: String) throws -> Int {
-        guard LoopbackPort.isFree(self.plan.port) else {
+    func start(_ executable: String, in network: LabNetwork?) throws -> Int {
+        if network == nil, let port = self.plan.ports.first(where: { !LoopbackPort.isFree($0) }) {
             throw LabError.failed(
-                "port \(self.plan.port), which \(self.name) needs, is taken by another process: "
+                "port \(port), which \(self.name) needs, is taken by another process: "
                     + "end that one, or choose other ports with --port-offset")
         }
         let logStart = self.log.end
-        let process = try ProcessSpawn(
+        let command = Command(
             executable, ["--config", self.directory.configuration(of: self.name)],
-            output: self.log.path
+            at: self.name, in: network)
+        let process = try ProcessSpawn(
+            command.executable, command.arguments, output: self.log.path
         ).start()
         try SmallFile.write(process.text, to: self.directory.pidFile(of: self.name))
         return logStart

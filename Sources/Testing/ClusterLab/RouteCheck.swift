@@ -1,44 +1,48 @@
-import Chaos
-import Logging
-import NIOPosix
 import RemotingProtocol
 
 extension Cluster {
     /// A broker registers at once when it has started, and again at its next turn if a name
     /// server was not there yet.
-    private static let routedWithin: Duration = .seconds(20)
+    private static let servesWithin: Duration = .seconds(30)
 
-    /// Waits until every name server that runs knows every broker that runs: from then on clients
-    /// find everything, whichever name server they ask.
-    package func waitUntilRouted() async throws {
-        let running = self.nodes.filter { $0.state == .running }
-        let brokers = Set(running.filter { $0.plan.kind == .broker }.map(\.name))
-        for nameServer in running where nameServer.plan.kind == .nameServer {
-            try await self.waitUntil(nameServer, knows: brokers)
+    /// Waits until the cluster is whole: controllers agree on a master for each group and every
+    /// broker that runs is in step, and every name server that runs knows all masters. From then on
+    /// clients find everything, whichever name server they ask.
+    package func waitUntilRouted(within limit: Duration = Self.servesWithin) throws {
+        let access = ControlAccess(self)
+        var flaws: [String] = []
+        let isWhole = try wait(atMost: limit, every: .milliseconds(50)) {
+            flaws = self.flaws(access)
+            return flaws.isEmpty
+        }
+        guard isWhole else {
+            throw LabError.failed(
+                "cluster \(self.name) is not whole after \(limit): "
+                    + flaws.joined(separator: "; ") + "; see cluster/launch logs NODE")
         }
     }
 
-    private func waitUntil(_ nameServer: Node, knows brokers: Set<String>) async throws {
-        let access = ClusterAccess(
-            nameServers: ["\(ClusterPlan.host):\(nameServer.plan.port)"],
-            group: MultiThreadedEventLoopGroup.singleton, timeout: .seconds(2),
-            logger: Logger(label: "apus-lab", factory: { _ in SwiftLogNoOpLogHandler() }))
-        let clock = SuspendingClock()
-        let deadline = clock.now + Self.routedWithin
-        var missing = brokers
-        repeat {
-            if let info = try? await access.clusterInfo() {
-                missing = brokers.subtracting(info.brokers.keys)
+    private func flaws(_ access: ControlAccess) -> [String] {
+        let running = self.nodes.filter { $0.state == .running }.map(\.plan)
+        var masters: [String: String] = [:]
+        if self.plan.options.controllers > 0 {
+            let view = ClusterView(asking: access)
+            let down = self.plan.brokers.filter { !running.contains($0) }.map(\.address)
+            let flaws = self.plan.flaws(of: view, without: Set(down))
+            if !flaws.isEmpty { return flaws }
+            for group in Set(running.compactMap(\.group)) {
+                masters[group] = view.master(of: group)
             }
-            if missing.isEmpty || Interrupt.isRequested { break }
-            try await Task.sleep(for: .milliseconds(50))
-        } while clock.now < deadline
-        await access.shutdown()
-        try Interrupt.check()
-        guard missing.isEmpty else {
-            throw LabError.failed(
-                "\(nameServer.name) does not know \(missing.sorted().joined(separator: ", ")) "
-                    + "after \(Self.routedWithin); see cluster/launch logs \(nameServer.name)")
+        } else {
+            for broker in running {
+                if let group = broker.group { masters[group] = broker.address }
+            }
+        }
+        return running.filter { $0.kind == .nameServer }.flatMap { nameServer -> [String] in
+            let info = access.clusterInfo(from: nameServer.address)
+            return masters.keys.sorted().filter {
+                info?.brokers[$0]?.masterAddress != masters[$0] || masters[$0] == nil
+            }.map { "\(nameServer.name) does not know the master of \($0)" }
         }
     }
 }

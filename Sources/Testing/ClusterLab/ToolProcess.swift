@@ -12,13 +12,17 @@ package struct ToolProcess: Sendable {
     package init(
         _ name: String, _ executable: String, _ arguments: [String], directory: String
     ) throws {
+        try self.init(name, Command(executable, arguments), directory: directory)
+    }
+
+    init(_ name: String, _ command: Command, directory: String) throws {
         self.name = name
         self.output = "\(directory)/\(name).out"
         self.errors = "\(directory)/\(name).err"
         unlink(self.output)
         unlink(self.errors)
         self.identity = try ProcessSpawn(
-            executable, arguments, output: self.output, errors: self.errors
+            command.executable, command.arguments, output: self.output, errors: self.errors
         ).start()
     }
 

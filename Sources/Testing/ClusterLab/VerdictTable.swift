@@ -41,6 +41,7 @@ extension DuplicateCause {
         case .rebalanced: "redelivered, as the queue moved to another consumer"
         case .acknowledgementUncertain: "redelivered, as the acknowledgement may have been lost"
         case .retried: "asked for again by the consumer"
+        case .failover: "redelivered, as the queue's group got another master"
         case .fault: "redelivered around a fault"
         case .unexplained: "WITHOUT A CAUSE"
         }

@@ -1,4 +1,5 @@
 package import Chaos
+import Glibc
 
 /// `apus verify` at work beside a cluster, in a process of its own.
 package struct VerifyRun {
@@ -8,6 +9,10 @@ package struct VerifyRun {
         /// Messages a second, all producers together.
         package var rate = 1_000
         package var seconds: Int
+        /// Bytes of a message.
+        package var size = 256
+        /// A send that waits longer is tried again elsewhere.
+        package var sendTimeoutMilliseconds = 1_000
 
         package init(seconds: Int) {
             self.seconds = seconds
@@ -28,14 +33,17 @@ package struct VerifyRun {
         self.topic = name
         self.shape = shape
         self.watch = HistoryWatch(path: "\(cluster.directory.path)/\(name).history")
-        self.process = try ToolProcess(
-            name, cluster.directories.executable("apus"),
+        let command = Command(
+            try cluster.directories.executable("apus"),
             [
                 "verify", "--name-server", cluster.plan.nameServerAddresses, "--topic", name,
                 "--producers", "\(shape.producers)", "--consumers", "\(shape.consumers)",
                 "--rate", "\(shape.rate)", "--duration", "\(shape.seconds)",
+                "--size", "\(shape.size)",
+                "--send-timeout", "\(shape.sendTimeoutMilliseconds)ms",
                 "--history", self.watch.path, "--json",
-            ], directory: cluster.directory.path)
+            ], at: LabNetwork.clients, in: cluster.network)
+        self.process = try ToolProcess(name, command, directory: cluster.directory.path)
     }
 
     /// Waits until so many sends more than now have been acknowledged.
@@ -67,9 +75,17 @@ package struct VerifyRun {
         }
     }
 
+    /// Ends the sending before its time; consumers catch up and the final read follows.
+    package func stopSending() { self.process.identity.signal(SIGINT) }
+
     /// Waits for the workload's end and judges it together with what others saw.
-    package mutating func finish(with others: [String]) throws -> Verdict {
-        _ = try self.process.end(within: .seconds(self.shape.seconds) + Self.settlesWithin)
+    ///
+    /// - Parameter limit: by default the whole time that it may send, and what it needs thereafter.
+    package mutating func finish(
+        with others: [String], within limit: Duration? = nil
+    ) throws -> Verdict {
+        let most = limit ?? .seconds(self.shape.seconds) + Self.settlesWithin
+        _ = try self.process.end(within: most)
         return try HistoryCheck.verdict(on: [self.watch.path] + others)
     }
 }

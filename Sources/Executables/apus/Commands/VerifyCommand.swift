@@ -37,6 +37,8 @@ struct VerifyCommand: ApusCommand {
     var queues: Int32 = 4
     @Option(help: "How long brokers may take to serve again, and consumers to catch up.")
     var settle = DurationArgument(.seconds(60))
+    @Option(help: "How long a send may wait for its answer before it is tried again.")
+    var sendTimeout = DurationArgument(.seconds(3))
     @Option(help: "Write everything that happens to this file.")
     var history: String?
     @Option(help: "Check existing histories instead; the first is the workload's own.")
@@ -78,6 +80,7 @@ struct VerifyCommand: ApusCommand {
         plan.rate = self.rate
         plan.queues = self.queues
         plan.settleTime = self.settle.duration
+        plan.sendTimeout = self.sendTimeout.duration
         return plan
     }
 

@@ -1,0 +1,47 @@
+import Glibc
+
+/// A program and its arguments, entered into the place of a network where it is to run.
+struct Command {
+    private(set) var executable: String
+    private(set) var arguments: [String]
+
+    init(_ executable: String, _ arguments: [String]) {
+        self.executable = executable
+        self.arguments = arguments
+    }
+
+    init(_ executable: String, _ arguments: [String], at place: String, in network: LabNetwork?) {
+        self.init(executable, arguments)
+        guard let network else { return }
+        // It keeps its process number and the machine's view of the disks.
+        self.executable = Self.path(of: "nsenter") ?? "nsenter"
+        self.arguments = ["--net=\(network.file(of: place))", executable] + arguments
+    }
+
+    /// Where the shell would find a program; nil: nowhere.
+    static func path(of name: String) -> String? {
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        let directories = path.split(separator: ":").map(String.init) + ["/usr/sbin", "/sbin"]
+        return directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    /// Runs a small program of the machine's to its end.
+    ///
+    /// - Returns: what it printed.
+    @discardableResult
+    static func run(_ words: String...) throws -> String {
+        guard let name = words.first, let path = Self.path(of: name) else {
+            throw LabError.failed("there is no program \(words.first ?? "")")
+        }
+        let output = "/tmp/apus-lab-\(getpid())-\(UInt64.random(in: 0...(.max)))"
+        defer { unlink(output) }
+        let process = try ProcessSpawn(path, Array(words.dropFirst()), output: output).start()
+        var status: Int32 = 0
+        while waitpid(process.pid, &status, 0) < 0 && errno == EINTR {}
+        let text = SmallFile.read(output) ?? ""
+        guard status == 0 else {
+            throw LabError.failed("\(words.joined(separator: " ")): \(text)")
+        }
+        return text
+    }
+}
