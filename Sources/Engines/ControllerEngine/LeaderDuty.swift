@@ -1,0 +1,127 @@
+import ControllerCore
+import MessageFormat
+import Raft
+import RemotingProtocol
+
+/// What a leader keeps in mind as long as it leads.
+struct LeaderDuty: Sendable {
+    var term: Term?
+    var since = Tick.zero
+    /// Elections that are proposed and not decided yet, by group.
+    var electing: [String: LogIndex] = [:]
+    /// When the first broker of a group without any election was heard.
+    var firstHeard: [String: Tick] = [:]
+    var watchedAt: Tick?
+    var notedAt: Tick?
+    var promotedAt: Tick?
+
+    init() {}
+
+    init(term: Term, since: Tick) {
+        self.term = term
+        self.since = since
+    }
+}
+
+extension ControllerEngine {
+    /// What a leader does from time to time.
+    mutating func attendToDuty() {
+        guard self.raft.isLeaderReady else { return }
+        if self.isDue(\.watchedAt, every: self.settings.watchInterval) {
+            for name in self.state.groups.keys.sorted() { self.considerElection(of: name) }
+        }
+        if self.isDue(\.notedAt, every: self.settings.noteInterval) { self.noteConfirmed() }
+        if self.isDue(\.promotedAt, every: self.settings.promotionInterval) {
+            self.promoteLearners()
+        }
+    }
+
+    private mutating func isDue(
+        _ last: WritableKeyPath<LeaderDuty, Tick?>, every interval: Duration
+    ) -> Bool {
+        let now = self.now.tick
+        if let last = self.duty[keyPath: last], now - last < interval { return false }
+        self.duty[keyPath: last] = now
+        return true
+    }
+
+    /// Elects when the master of a group is lost and somebody can follow.
+    mutating func considerElection(of name: String) {
+        guard self.raft.isLeaderReady, self.duty.electing[name] == nil,
+            let group = self.state.groups[name], let cause = self.causeOfElection(of: name, group)
+        else { return }
+        let candidates = self.liveness.candidates(of: name, group)
+        let decision = try? MasterElection.decide(
+            group, cause: cause, candidates: candidates, livingMaster: nil)
+        // A proposal that changes nothing would be repeated with every heartbeat.
+        guard decision != nil else { return }
+        let command = ControllerCommand.elect(
+            .init(
+                group: name, masterEpoch: group.masterEpoch, cause: cause,
+                candidates: candidates, livingMaster: nil))
+        guard case .success(let proposed) = self.raft.propose(command.encoded, at: self.now.tick)
+        else { return }
+        self.duty.electing[name] = proposed.index
+        self.report(.electionProposed(group: name, because: self.reason(group, cause)))
+    }
+
+    private func reason(_ group: GroupState, _ cause: ElectionCause) -> String {
+        guard group.masterEpoch > Epoch(0) else { return "it never had a master" }
+        guard let master = group.masterBrokerID else { return "it has no master" }
+        return cause == .masterLost(isGone: true)
+            ? "its master, broker \(master), was started again or removed"
+            : "its master, broker \(master), is dead"
+    }
+
+    private mutating func causeOfElection(
+        of name: String, _ group: GroupState
+    ) -> ElectionCause? {
+        guard group.masterEpoch > Epoch(0) else { return self.causeOfFirstElection(of: name) }
+        switch self.liveness.master(of: name, group, at: self.now.tick) {
+        case .alive: return nil
+        case .unknown where self.isNewToOffice: return nil
+        case .unknown, .dead: return self.knows(group, name) ? .masterLost(isGone: false) : nil
+        case .gone: return self.knows(group, name) ? .masterLost(isGone: true) : nil
+        }
+    }
+
+    /// Others of the group may be about to come, with a longer log.
+    private mutating func causeOfFirstElection(of name: String) -> ElectionCause? {
+        guard self.liveness.lives(of: name).values.contains(where: \.isAlive) else {
+            self.duty.firstHeard[name] = nil
+            return nil
+        }
+        let since = self.duty.firstHeard[name] ?? self.now.tick
+        self.duty.firstHeard[name] = since
+        return self.now.tick - since >= self.settings.firstElectionWait
+            ? .masterLost(isGone: false) : nil
+    }
+
+    /// A new leader may not have heard everybody yet: silence means nothing so early.
+    var isNewToOffice: Bool {
+        self.now.tick - self.duty.since <= self.settings.liveness.timeout
+    }
+
+    private func knows(_ group: GroupState, _ name: String) -> Bool {
+        guard self.isNewToOffice else { return true }
+        let lives = self.liveness.lives(of: name)
+        return group.syncStateSet.allSatisfy { $0 == group.masterBrokerID || lives[$0] != nil }
+    }
+
+    private mutating func noteConfirmed() {
+        for (name, group) in self.state.groups.sorted(by: { $0.key < $1.key }) {
+            let confirmed = self.liveness.confirmed(of: name, group)
+            guard confirmed > group.confirmed else { continue }
+            let command = ControllerCommand.noteConfirmed(
+                .init(group: name, masterEpoch: group.masterEpoch, confirmed: confirmed))
+            _ = self.raft.propose(command.encoded, at: self.now.tick)
+        }
+    }
+
+    /// A new controller gets its vote once it has caught up; Raft refuses until then.
+    private mutating func promoteLearners() {
+        for learner in self.raft.membership.learners {
+            if case .success = self.raft.propose(.promote(learner), at: self.now.tick) { return }
+        }
+    }
+}
