@@ -40,6 +40,9 @@ package struct BrokerBackoff: Sendable {
         return known.avoidedUntil <= now
     }
 
+    /// The broker has a new master: what the old one did does not count.
+    package mutating func forget(_ broker: String) { self.troubles[broker] = nil }
+
     /// Forgets brokers that are no longer part of any route.
     package mutating func keep(only brokers: Set<String>) {
         self.troubles = self.troubles.filter { brokers.contains($0.key) }

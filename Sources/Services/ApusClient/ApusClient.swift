@@ -17,7 +17,7 @@ public enum ApusClient {
         public var requestTimeout: Duration = .seconds(3)
         public var heartbeatInterval: Duration = .seconds(30)
         /// How often routes are asked for again when nothing went wrong.
-        public var routeInterval: Duration = .seconds(30)
+        public var routeInterval: Duration = .seconds(2)
         public var logger: Logger
 
         public init(

@@ -12,14 +12,22 @@ extension ConsumerEngine {
         self.advance(to: now)
     }
 
-    /// A pull that is held by a broker which is no longer responsible would be held in vain.
+    /// A pull that is held by a broker which is no longer responsible would be held in vain; and
+    /// what failed at the old master is tried at the new one at once.
     private mutating func abandonPulls(from route: TopicRoute, at now: Tick) {
         for (id, queue) in self.assigned where queue.queue.topic == route.topic {
-            guard case .pulling(let token, let address, _) = queue.phase,
-                !(route.brokers[queue.queue.brokerName] ?? [:]).values.contains(address)
-            else { continue }
-            self.asking[token] = nil
-            self.assigned[id]?.phase = .ready(dueAt: now)
+            switch queue.phase {
+            case .pulling(let token, let address, _):
+                let responsible = route.address(
+                    of: queue.queue.brokerName, preferring: queue.brokerID)
+                guard responsible != address else { continue }
+                self.asking[token] = nil
+                self.assigned[id]?.phase = .ready(dueAt: now)
+            case .ready where queue.failures > 0:
+                self.assigned[id]?.phase = .ready(dueAt: now)
+            case .locating: self.assigned[id]?.phase = .locating(dueAt: now)
+            case .ready, .askingStored, .askingStart: break
+            }
         }
     }
 

@@ -1,21 +1,26 @@
 package import MessageFormat
 internal import RemotingProtocol
 
-/// Keeps the routes of the topics in use: asks name servers in turn, again every 30 seconds, at
-/// once when a route is suspected to be stale, and keeps an old route when nobody has a newer one.
+/// Keeps the routes of the topics in use: asks name servers in turn, again every two seconds, at
+/// once when a route is suspected to be stale, often while a broker has no master, and keeps an old
+/// route when nobody has a newer one.
 package struct RouteBook: Sendable {
     package struct Timing: Hashable, Sendable {
-        package var interval: Duration = .seconds(30)
+        /// A hung master answers nothing that would make a client look: so clients look by
+        /// themselves, more often than RocketMQ's every 30 seconds.
+        package var interval: Duration = .seconds(2)
         /// Between two lookups of a topic, however often it is suspected.
-        package var intervalMin: Duration = .milliseconds(100)
+        package var intervalMin: Duration = .milliseconds(50)
         /// After a lookup that failed or found nothing; doubles up to `retryMax`.
         package var retryFirst: Duration = .milliseconds(100)
         package var retryMax: Duration = .seconds(1)
         package var timeout: Duration = .seconds(2)
-        /// While a broker that was on the route is missing, for at most `lookoutTime`: a restart is
-        /// noticed soon.
-        package var lookoutInterval: Duration = .milliseconds(500)
+        /// While a broker that was on the route has no master, and for a while after a suspicion:
+        /// a new master is noticed at once. The pause grows from `first` to `max`.
+        package var lookoutFirst: Duration = .milliseconds(50)
+        package var lookoutMax: Duration = .milliseconds(500)
         package var lookoutTime: Duration = .seconds(120)
+        package var doubtTime: Duration = .seconds(3)
 
         package init() {}
     }
@@ -37,9 +42,11 @@ package struct RouteBook: Sendable {
         var failures = 0
         /// Why the last lookup brought nothing; nil if a name server answered.
         var problem: String?
-        /// Brokers that were on the route and are not now.
+        /// Brokers that had a master on the route and have none now.
         var missing: Set<String> = []
-        var lookoutEndsAt = Tick.zero
+        /// When the last of them was missed, or the route was suspected first since it changed.
+        var missedAt: Tick?
+        var doubtedAt: Tick?
     }
 
     private let nameServers: [String]
@@ -78,6 +85,7 @@ package struct RouteBook: Sendable {
         guard var entry = self.entries[topic] else { return }
         let earliest = entry.askedAt.map { $0 + self.timing.intervalMin } ?? now
         entry.dueAt = min(entry.dueAt, max(now, earliest))
+        entry.doubtedAt = entry.doubtedAt ?? now
         self.entries[topic] = entry
     }
 
@@ -149,15 +157,15 @@ extension RouteBook {
     ) -> Change? {
         guard var entry = self.entries[route.topic] else { return nil }
         let isChanged = entry.route != route
-        entry.noteMissing(after: route, until: now + self.timing.lookoutTime)
+        entry.noteMissing(after: route, at: now)
+        if isChanged { entry.doubtedAt = nil }
         entry.route = route
         entry.isTemplate = isTemplate
         entry.isAsking = false
         entry.problem = nil
         entry.failures = 0
         let isProvisional = isTemplate || route.writeQueues.isEmpty || route.readQueues.isEmpty
-        let isLookingOut = !entry.missing.isEmpty && now < entry.lookoutEndsAt
-        let pause = isLookingOut ? self.timing.lookoutInterval : self.timing.interval
+        let pause = entry.pause(self.timing, at: now)
         entry.dueAt = now + min(pause, isProvisional ? self.timing.retryMax : pause)
         self.entries[route.topic] = entry
         return isChanged ? .updated(route) : nil
@@ -179,11 +187,30 @@ extension RouteBook {
 }
 
 extension RouteBook.Entry {
-    /// Remembers which brokers left the route, until they are back.
-    mutating func noteMissing(after newer: TopicRoute, until end: Tick) {
-        let present = Set(newer.brokers.keys)
-        let gone = Set(self.route?.brokers.keys.map { $0 } ?? []).subtracting(present)
+    /// Remembers which brokers lost their master, until they have one again.
+    mutating func noteMissing(after newer: TopicRoute, at now: Tick) {
+        let present = newer.brokersWithMaster
+        let gone = (self.route?.brokersWithMaster ?? []).subtracting(present)
         self.missing = self.missing.union(gone).subtracting(present)
-        if !gone.isEmpty { self.lookoutEndsAt = end }
+        if !gone.isEmpty { self.missedAt = now }
+    }
+
+    /// Until the next regular lookup.
+    mutating func pause(_ timing: RouteBook.Timing, at now: Tick) -> Duration {
+        if let missedAt, !self.missing.isEmpty, now - missedAt < timing.lookoutTime {
+            return timing.lookoutPause(since: missedAt, at: now)
+        }
+        if let doubtedAt, now - doubtedAt < timing.doubtTime {
+            return timing.lookoutPause(since: doubtedAt, at: now)
+        }
+        self.doubtedAt = nil
+        return timing.interval
+    }
+}
+
+extension RouteBook.Timing {
+    /// The longer nothing has changed, the longer the pause.
+    fileprivate func lookoutPause(since start: Tick, at now: Tick) -> Duration {
+        max(self.lookoutFirst, min((now - start) / 4, self.lookoutMax))
     }
 }

@@ -45,6 +45,14 @@ package struct TopicRoute: Hashable, Sendable {
         return addresses[id] ?? addresses[0] ?? addresses.min { $0.key < $1.key }?.value
     }
 
+    var brokersWithMaster: Set<String> { Set(self.brokers.filter { $0.value[0] != nil }.keys) }
+
+    /// Broker names with their masters' addresses, in order.
+    var masters: [(broker: String, address: String)] {
+        self.brokers.compactMap { name, addresses in addresses[0].map { (name, $0) } }
+            .sorted { $0.0 < $1.0 }
+    }
+
     /// Every address, sorted.
     package var addresses: [String] {
         Set(self.brokers.values.flatMap(\.values)).sorted()

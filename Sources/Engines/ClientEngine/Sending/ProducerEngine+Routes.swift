@@ -11,6 +11,7 @@ extension ProducerEngine {
             self.heartbeats.use(Set(masters), at: now)
             self.backoff.keep(only: Set(self.routes.routes.flatMap(\.brokers.keys)))
             self.beat(at: now)
+            self.masterChanged(on: route, at: now)
             for id in self.unrouted.removeValue(forKey: route.topic) ?? [] {
                 guard case .unrouted? = self.sends[id]?.phase else { continue }
                 self.place(id, at: now)
@@ -18,6 +19,29 @@ extension ProducerEngine {
         case .absent(let topic):
             self.dropOld(topic, at: now)
         }
+    }
+
+    /// A new master has done nothing wrong yet, and the old one will answer nobody: what is on its
+    /// way there is tried again.
+    private mutating func masterChanged(on route: TopicRoute, at now: Tick) {
+        for (broker, address) in route.masters where self.masters[broker] != address {
+            let old = self.masters.updateValue(address, forKey: broker)
+            guard old != nil else { continue }
+            self.backoff.forget(broker)
+            self.abandonAttempts(at: broker, except: address, now)
+        }
+    }
+
+    private mutating func abandonAttempts(
+        at broker: String, except master: String, _ now: Tick
+    ) {
+        let stale = self.sends.filter { _, send in
+            guard case .inFlight(let queue, let address, _) = send.phase else { return false }
+            return queue.brokerName == broker && address != master
+        }
+        let failure = AttemptFailure(.connectionLost, reason: "the broker has another master now")
+        for id in stale.keys.sorted() { self.failed(id, .unknown(failure), at: now) }
+        self.backoff.forget(broker)
     }
 
     /// A name server knows nothing of the topic: who has waited long enough is told.

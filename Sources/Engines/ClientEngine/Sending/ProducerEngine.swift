@@ -38,6 +38,8 @@ package struct ProducerEngine: Sendable {
     var routes: RouteBook
     var heartbeats: Heartbeats
     var backoff = BrokerBackoff()
+    /// Broker name to its master's address, as the newest route said.
+    var masters: [String: String] = [:]
     var rotation: QueueRotation
     var tokens = TokenCounter()
     var sends: [SendID: PendingSend] = [:]
