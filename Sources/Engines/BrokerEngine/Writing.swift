@@ -183,7 +183,7 @@ extension BrokerEngine {
 
     /// Nobody will ever be answered by this engine: who waits is told to ask again.
     mutating func refuseAllPending(_ reason: String) {
-        let refusal = Refusal(.serviceNotAvailable, reason)
+        let refusal = Refusal(.systemError, reason)
         while let pending = self.answers.popAny() { self.refuse(pending.caller, refusal) }
         for pull in self.holds.expire(at: Tick(nanoseconds: .max)) {
             self.answerPull(pull.held, .pullNotFound, next: pull.held.offset)
