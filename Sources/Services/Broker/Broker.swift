@@ -28,21 +28,38 @@ package final class Broker: Service {
     ///
     /// Throws `ConfigurationError`, `StorageError`, or what binding the port throws.
     package func run() async throws {
-        let running = try await RunningBroker.start(self.configuration, self.logger)
-        self.onReady("\(self.configuration.listenHost):\(running.server.port)")
+        guard let running = try await self.start() else { return }
+        let address = "\(self.configuration.listenHost):\(running.server.port)"
         let registering = Task { await running.registrar.run() }
+        let readying = Task {
+            if await running.readiness.first(where: { true }) != nil { self.onReady(address) }
+        }
         let failure = await self.untilStopOrFailure(running)
+        readying.cancel()
+        if failure == nil { await running.door.handOver() }
         registering.cancel()
         await registering.value
         await running.stop()
         if let failure { throw failure }
     }
 
+    /// nil: stopped while it waited for controllers.
+    private func start() async throws -> RunningBroker? {
+        let (configuration, logger) = (self.configuration, self.logger)
+        do {
+            return try await cancelWhenGracefulShutdown {
+                try await BrokerStart(configuration, logger).run()
+            }
+        } catch is CancellationError {
+            return nil
+        }
+    }
+
     /// Whether what `run` threw is the disk's fault.
     package static func isDiskFailure(_ error: any Error) -> Bool { error is StorageError }
 
-    private func untilStopOrFailure(_ running: RunningBroker) async -> StorageError? {
-        await withTaskGroup(of: StorageError?.self) { group in
+    private func untilStopOrFailure(_ running: RunningBroker) async -> (any Error)? {
+        await withTaskGroup(of: (any Error)?.self) { group in
             group.addTask { await running.failures.first { _ in true } }
             group.addTask {
                 try? await gracefulShutdown()

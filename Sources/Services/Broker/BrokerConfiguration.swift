@@ -28,6 +28,14 @@ package struct BrokerConfiguration: Sendable {
     package var segmentBytes = 256 << 20
     package var reservedHours = 72
     package var diskUsedPercentMax = 85
+    /// Controllers of the broker's group; none: this broker is alone.
+    package var controllers: [String] = []
+    /// Where replicas connect to; the port behind `port` when it is not said.
+    package var replicationPort: Int?
+    /// Nothing is acknowledged with fewer copies in step; the default needs a group to have two.
+    package var minInSyncReplicas: Int?
+    /// Smaller is preferred where logs are equal.
+    package var electionPriority = Int32.max
     /// Event loops for connections. One is shared with the engine, which saves two thread changes
     /// a request; more pay off on machines with many cores.
     package var ioThreads = 1
@@ -67,9 +75,28 @@ package struct BrokerConfiguration: Sendable {
             self.diskUsedPercentMax = try Self.number(key, value, in: 10...99)
         case "ioThreads": self.ioThreads = try Self.number(key, value, in: 1...64)
         case "brokerId":
-            guard value == "0" else {
-                throw ConfigurationError("brokerId \(value): only 0, the master, is supported")
+            guard value == "0" || value == "-1" else {
+                throw ConfigurationError(
+                    "brokerId \(value): leave it out, controllers give every broker its id")
             }
+        default: return try self.setGroup(key, value)
+        }
+        return true
+    }
+
+    /// What only a broker with controllers knows.
+    private mutating func setGroup(
+        _ key: String, _ value: String
+    ) throws(ConfigurationError) -> Bool {
+        switch key {
+        case "controllerAddr": self.controllers = Self.addresses(value)
+        case "haListenPort": self.replicationPort = try Self.number(key, value, in: 0...65_535)
+        case "minInSyncReplicas", "inSyncReplicas":
+            // Everybody in step has to keep what is acknowledged, so both ask for the same.
+            let count = try Self.number(key, value, in: 1...100)
+            self.minInSyncReplicas = max(self.minInSyncReplicas ?? 1, count)
+        case "brokerElectionPriority":
+            self.electionPriority = Int32(try Self.number(key, value, in: 0...Int(Int32.max)))
         default: return false
         }
         return true
@@ -109,10 +136,17 @@ package struct BrokerConfiguration: Sendable {
 
 extension BrokerConfiguration {
     /// The address that goes into routes and messages.
-    package var advertisedAddress: String {
-        let host =
-            self.advertisedHost ?? (self.listenHost == "0.0.0.0" ? "127.0.0.1" : self.listenHost)
-        return "\(host):\(self.port)"
+    package var advertisedAddress: String { "\(self.reachableHost):\(self.port)" }
+
+    /// The address that replicas are told.
+    package var advertisedReplicationAddress: String {
+        "\(self.reachableHost):\(self.replicationListenPort)"
+    }
+
+    var replicationListenPort: Int { self.replicationPort ?? self.port + 1 }
+
+    private var reachableHost: String {
+        self.advertisedHost ?? (self.listenHost == "0.0.0.0" ? "127.0.0.1" : self.listenHost)
     }
 
     /// What the engine needs of it. `segmentBytes` is the log's own size: it may be older.

@@ -36,9 +36,7 @@ extension BrokerWorker {
     func lookAtDisk() {
         switch self.writer.space {
         case .ok:
-            self.engine.refusal =
-                self.isStopping
-                ? Refusal(.serviceNotAvailable, "this broker is stopping; use another one") : nil
+            self.engine.refusal = self.refusalOfAll
         case .low, .full:
             self.engine.refusal = Refusal(
                 .serviceNotAvailable,
@@ -51,6 +49,14 @@ extension BrokerWorker {
         let orders = self.unwritten
         self.unwritten.removeAll()
         if self.write(orders) { self.turn() }
+    }
+
+    private var refusalOfAll: Refusal? {
+        if self.isStopping {
+            return Refusal(.serviceNotAvailable, "this broker is stopping; use another one")
+        }
+        return self.isDrained
+            ? Refusal(.serviceNotAvailable, "this broker is drained; use another one") : nil
     }
 
     /// Makes the index file on another thread; until it is there the entries stay in memory.
@@ -107,15 +113,18 @@ extension BrokerWorker {
             })
     }
 
-    private func inBackground<T: Sendable>(
+    /// `done` is not called when the engine was replaced meanwhile.
+    func inBackground<T: Sendable>(
         _ work: @escaping @Sendable () throws -> T,
         then done: @escaping @Sendable (BrokerWorker, Result<T, any Error>) -> Void
     ) {
         let worker = NIOLoopBound(self, eventLoop: self.loop)
-        let loop = self.loop
+        let (loop, generation) = (self.loop, self.generation)
         self.outside.background {
             let result = Result { try work() }
-            loop.execute { done(worker.value, result) }
+            loop.execute {
+                if worker.value.generation == generation { done(worker.value, result) }
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ extension BrokerWorker {
         case .spread(let config): self.outside.spread(config)
         case .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet, .changeLog,
             .roleChanged, .warn:
-            break
+            self.performForGroup(effect)
         }
         return false
     }

@@ -12,8 +12,8 @@ import Storage
 /// A turn takes whatever requests and completions have gathered, lets the engine decide, and then
 /// does what it decided: one write for the disk, one answer buffer for each connection.
 final class BrokerWorker {
-    let store: LogStore
-    let writer: StoreWriter
+    private(set) var store: LogStore
+    private(set) var writer: StoreWriter
     let loop: any EventLoop
     let logger: Logger
     let outside: BrokerOutside
@@ -26,22 +26,50 @@ final class BrokerWorker {
     var isWaitingForSpace = false
     /// Sends are refused; what was taken is still written and answered.
     var isStopping = false
+    /// The process ends soon: another engine is not worth the trouble.
+    var isLeaving = false
     var pace = DiskPace()
     var indexes: OpenIndexes
     var rebuilding: Set<PhysicalOffset> = []
     private(set) var hasFailed = false
+    /// Only with controllers.
+    var group: GroupHands?
+    /// Counts the engines: what was begun for an earlier one is nobody's business any more.
+    private(set) var generation = 0
+    /// The engine has said its last word, and the next one is not there yet.
+    var isRebuilding = false
 
     init(
-        engine: BrokerEngine, store: LogStore, writer: StoreWriter, loop: any EventLoop,
-        outside: BrokerOutside, logger: Logger
+        log: RebuiltLog, group: GroupHands?, loop: any EventLoop, outside: BrokerOutside,
+        logger: Logger
     ) {
-        self.engine = engine
-        self.store = store
-        self.writer = writer
+        self.engine = log.engine
+        self.store = log.store
+        self.writer = log.writer
+        self.group = group
         self.loop = loop
         self.outside = outside
-        self.indexes = OpenIndexes(store: store)
+        self.indexes = OpenIndexes(store: log.store)
         self.logger = logger
+    }
+
+    /// Another engine, on a log that was changed.
+    func goOn(with log: RebuiltLog) {
+        self.generation += 1
+        self.engine = log.engine
+        self.store = log.store
+        self.writer = log.writer
+        self.indexes = OpenIndexes(store: log.store)
+        self.rebuilding = []
+        self.unwritten = []
+        self.isWaitingForSpace = false
+        self.pace = DiskPace()
+        self.group?.isWritingCheckpoint = false
+        self.lookAtDisk()
+    }
+
+    func closeClients() {
+        for outgoing in self.connections.values { outgoing.connection.close() }
     }
 
     func opened(_ connection: RemotingConnection) {
@@ -52,6 +80,10 @@ final class BrokerWorker {
         guard !self.hasFailed else { return connection.close() }
         let now = Clock.now()
         for command in commands {
+            guard command.code != RequestCode.drainBroker.rawValue else {
+                connection.send(self.answerDrain(command), as: command.serialization)
+                continue
+            }
             self.engine.receive(
                 command, from: connection.id, remote: connection.remote, at: now)
         }
@@ -64,8 +96,8 @@ final class BrokerWorker {
         self.scheduleTurn()
     }
 
-    func completed(_ completion: WriteCompletion) {
-        guard !self.hasFailed else { return }
+    func completed(_ completion: WriteCompletion, of generation: Int) {
+        guard !self.hasFailed, !self.isRebuilding, generation == self.generation else { return }
         self.take(completion)
         self.turn()
     }
@@ -79,7 +111,7 @@ final class BrokerWorker {
 
     /// The turn comes after everything else that is ready on this loop: what has arrived
     /// meanwhile on other connections shares it.
-    private func scheduleTurn() {
+    func scheduleTurn() {
         guard !self.isTurnScheduled else { return }
         self.isTurnScheduled = true
         self.loop.assumeIsolated().execute { self.turn() }
@@ -103,11 +135,12 @@ final class BrokerWorker {
 
     /// "An fsync error is fatal": what is in memory may not be on disk any more. The broker stops
     /// at once; when it starts again it believes only what it reads.
-    func fail(_ error: StorageError) {
+    func fail(_ error: any Error) {
         guard !self.hasFailed else { return }
         self.hasFailed = true
-        self.logger.critical("the disk failed, the broker stops: \(error)")
-        for outgoing in self.connections.values { outgoing.connection.close() }
+        self.logger.critical("the broker stops, its disk or its log cannot be used: \(error)")
+        self.closeClients()
+        self.group?.links.closeAll()
         self.outside.stop(error)
     }
 
@@ -149,5 +182,5 @@ struct BrokerOutside: Sendable {
     var spread: @Sendable (TopicConfig) -> Void
     /// Runs work that touches the disk for long on another thread.
     var background: @Sendable (@escaping @Sendable () -> Void) -> Void
-    var stop: @Sendable (StorageError) -> Void
+    var stop: @Sendable (any Error) -> Void
 }

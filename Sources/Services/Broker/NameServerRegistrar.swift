@@ -5,21 +5,24 @@ import RemotingTransport
 
 /// Keeps this broker known at every name server.
 ///
-/// The full table goes out at the start, every ten seconds, and at once after a connection to a
-/// name server was lost; a topic that changed goes out at once on its own. The connection itself
-/// tells the name server that the broker lives, and its end that it does not.
+/// The full table goes out at the start, every ten seconds, at once when topics or the broker's
+/// role have changed, and after a connection to a name server was lost. The connection itself tells
+/// the name server that the broker lives, and its end that it does not.
+///
+/// Each name server has a loop of its own, which asks for the table each time: what is sent is how
+/// the broker is then, and a name server that hangs keeps nobody else waiting.
 actor NameServerRegistrar {
     private let client: RemotingClient
     private let nameServers: [String]
     private let identity: RegistrarIdentity
     private let lostConnections: AsyncStream<String>
-    private let table: @Sendable () async -> RegisterBrokerBody
+    private let table: @Sendable () async -> Registration
     private let logger: Logger
     private var unreachable: Set<String> = []
-    /// Name servers whose connection was lost since they were told last.
-    private var forgotten: Set<String> = []
-    private var isAnnouncing = false
-    private var hasMoreToAnnounce = false
+    private var wakers: [String: AsyncStream<Void>.Continuation] = [:]
+    private var dueAt: [String: ContinuousClock.Instant] = [:]
+    /// Where this broker is registered.
+    private var known: Set<String> = []
 
     private static let period = Duration.seconds(10)
     private static let retryPeriod = Duration.milliseconds(250)
@@ -28,7 +31,7 @@ actor NameServerRegistrar {
     init(
         client: RemotingClient, nameServers: [String], identity: RegistrarIdentity,
         lostConnections: AsyncStream<String>, logger: Logger,
-        table: @escaping @Sendable () async -> RegisterBrokerBody
+        table: @escaping @Sendable () async -> Registration
     ) {
         self.client = client
         self.nameServers = nameServers
@@ -41,58 +44,68 @@ actor NameServerRegistrar {
     /// Registers until the task is cancelled, then says goodbye.
     func run() async {
         await withDiscardingTaskGroup { group in
-            for nameServer in self.nameServers {
-                group.addTask { await self.keepRegistered(at: nameServer) }
+            for nameServer in Set(self.nameServers) {
+                let wakes = self.makeWakes(for: nameServer)
+                group.addTask { await self.keepRegistered(at: nameServer, wakes) }
             }
+            group.addTask { await self.wakeInTime() }
             group.addTask {
                 for await address in self.lostConnections { await self.lostConnection(to: address) }
             }
         }
-        for nameServer in self.nameServers {
-            self.client.sendOneWay(self.identity.farewell, to: nameServer)
-        }
+        let last = await self.table()
+        for nameServer in self.nameServers { self.sayGoodbye(to: nameServer, as: last.brokerID) }
     }
 
-    private func keepRegistered(at nameServer: String) async {
-        while !Task.isCancelled {
-            self.forgotten.remove(nameServer)
+    private func makeWakes(for nameServer: String) -> AsyncStream<Void> {
+        let (wakes, waker) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.wakers[nameServer] = waker
+        waker.yield()
+        return wakes
+    }
+
+    private func keepRegistered(at nameServer: String, _ wakes: AsyncStream<Void>) async {
+        for await _ in wakes {
+            self.dueAt[nameServer] = nil
             let isReached = await self.register(await self.table(), at: nameServer)
-            let next = ContinuousClock.now + (isReached ? Self.period : Self.retryPeriod)
-            while ContinuousClock.now < next, !self.forgotten.contains(nameServer),
-                !Task.isCancelled
-            {
-                try? await Task.sleep(for: Self.retryPeriod)
+            self.dueAt[nameServer] =
+                ContinuousClock.now + (isReached ? Self.period : Self.retryPeriod)
+        }
+    }
+
+    private func wakeInTime() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.retryPeriod)
+            let now = ContinuousClock.now
+            for (nameServer, due) in self.dueAt where due <= now {
+                self.wakers[nameServer]?.yield()
             }
         }
     }
 
-    /// Topics have changed: every name server hears of it before the next regular time. The whole
-    /// table goes out, so that a word that came late or not at all is made good by the next.
-    func announce() async {
-        self.hasMoreToAnnounce = true
-        guard !self.isAnnouncing else { return }
-        self.isAnnouncing = true
-        while self.hasMoreToAnnounce {
-            self.hasMoreToAnnounce = false
-            let body = await self.table()
-            await withDiscardingTaskGroup { group in
-                for nameServer in self.nameServers {
-                    group.addTask { _ = await self.register(body, at: nameServer) }
-                }
-            }
-        }
-        self.isAnnouncing = false
+    /// Topics, or the role, have changed: every name server hears of it at once. The whole table
+    /// goes out, so that a word that came late or not at all is made good by the next.
+    func announce() {
+        for waker in self.wakers.values { waker.yield() }
     }
 
     /// A name server's connection was lost: it has forgotten us, or is about to.
     private func lostConnection(to nameServer: String) {
-        if self.nameServers.contains(nameServer) { self.forgotten.insert(nameServer) }
+        guard self.dueAt[nameServer] != nil else { return }
+        self.dueAt[nameServer] = ContinuousClock.now + Self.retryPeriod
     }
 
-    private func register(_ body: RegisterBrokerBody, at nameServer: String) async -> Bool {
+    private func register(_ registration: Registration, at nameServer: String) async -> Bool {
+        guard let id = registration.brokerID else {
+            if self.known.remove(nameServer) != nil { self.sayGoodbye(to: nameServer, as: nil) }
+            return true
+        }
         do {
+            self.known.insert(nameServer)
             let answer = try await self.client.call(
-                self.identity.registration(body), to: nameServer, timeout: Self.timeout)
+                self.identity.registration(registration.body, id: id), to: nameServer,
+                timeout: Self.timeout)
             let reached = answer.code == ResponseCode.success.rawValue
             self.note(nameServer, reached ? nil : "answered \(answer.code) \(answer.remark ?? "")")
             return reached
@@ -100,6 +113,10 @@ actor NameServerRegistrar {
             self.note(nameServer, "\(error)")
             return false
         }
+    }
+
+    private func sayGoodbye(to nameServer: String, as id: Int64?) {
+        self.client.sendOneWay(self.identity.farewell(id: id ?? 0), to: nameServer)
     }
 
     private func note(_ nameServer: String, _ problem: String?) {
@@ -115,32 +132,39 @@ actor NameServerRegistrar {
     }
 }
 
+/// What name servers are told.
+struct Registration: Sendable {
+    /// 0 for a master, its own id for a replica; nil while the broker is neither.
+    var brokerID: Int64?
+    var body: RegisterBrokerBody
+}
+
 /// Who registers.
 struct RegistrarIdentity: Sendable {
     var clusterName: String
     var brokerName: String
-    var brokerID: Int64
     var address: String
+    var replicationAddress: String
 
-    func registration(_ body: RegisterBrokerBody) -> RemotingCommand {
+    func registration(_ body: RegisterBrokerBody, id: Int64) -> RemotingCommand {
         let bytes = body.encoded
         let checksum = bytes.withUnsafeBytes { Checksum.ofBody($0) }
         return .request(
             .registerBroker,
             fields: [
                 "brokerName": self.brokerName, "brokerAddr": self.address,
-                "clusterName": self.clusterName, "haServerAddr": self.address,
-                "brokerId": String(self.brokerID), "compressed": "false",
+                "clusterName": self.clusterName, "haServerAddr": self.replicationAddress,
+                "brokerId": String(id), "compressed": "false",
                 "bodyCrc32": String(checksum),
             ], body: bytes)
     }
 
-    var farewell: RemotingCommand {
+    func farewell(id: Int64) -> RemotingCommand {
         .request(
             .unregisterBroker,
             fields: [
                 "brokerName": self.brokerName, "brokerAddr": self.address,
-                "clusterName": self.clusterName, "brokerId": String(self.brokerID),
+                "clusterName": self.clusterName, "brokerId": String(id),
             ], oneWay: true)
     }
 }

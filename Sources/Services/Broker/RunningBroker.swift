@@ -3,124 +3,53 @@ import Logging
 import MessageFormat
 import NIOCore
 import NIOPosix
+import PeerTransport
 import RemotingProtocol
 import RemotingTransport
 import Storage
 
-/// The parts of a broker that is up, and how they are put together and taken down.
+/// The parts of a broker that is up, and how they are taken down. `BrokerStart` puts them together.
 struct RunningBroker: Sendable {
     let server: RemotingServer
+    /// Where replicas connect; nil without controllers.
+    let listener: PeerListener?
     let door: BrokerDoor
     let registrar: NameServerRegistrar
-    let client: RemotingClient
-    let store: LogStore
-    let writer: StoreWriter
-    let group: MultiThreadedEventLoopGroup
-    let background: NIOThreadPool
-    let ticker: RepeatedTask
-    /// At most one: the failure of the disk that ends the broker.
-    let failures: AsyncStream<StorageError>
-
-    private static let tickPeriod = TimeAmount.milliseconds(50)
-
-    static func start(
-        _ configuration: BrokerConfiguration, _ logger: Logger
-    ) async throws -> RunningBroker {
-        var options = LogStore.Options()
-        options.segmentBytes = configuration.segmentBytes
-        let store = try LogStore.open(
-            directory: configuration.dataDirectory, options: options, logger: logger)
-        do {
-            return try await Self.start(configuration, store, logger)
-        } catch {
-            store.close()
-            throw error
-        }
-    }
-
-    private static func start(
-        _ configuration: BrokerConfiguration, _ store: LogStore, _ logger: Logger
-    ) async throws -> RunningBroker {
-        let settings = try configuration.settings(segmentBytes: store.segmentBytes)
-        var engine = BrokerEngine(settings: settings, logID: store.logID, at: Clock.now())
-        try Recovery(store: store, logger: logger).run(&engine)
-
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.ioThreads)
-        let loop = group.next()
-        let door = BrokerDoor(loop: loop)
-        let writer = try StoreWriter.start(store) { completion in
-            loop.execute { door.worker?.completed(completion) }
-        }
-        let (failures, failed) = AsyncStream.makeStream(of: StorageError.self)
-        let (closures, closed) = AsyncStream.makeStream(of: String.self)
-        let client = RemotingClient(
-            group: group, logger: logger, onRequest: { _, _ in }, onClosed: { closed.yield($0) })
-        let background = NIOThreadPool(numberOfThreads: 1)
-        background.start()
-        let registrar = NameServerRegistrar(
-            client: client, nameServers: configuration.nameServers,
-            identity: RegistrarIdentity(configuration), lostConnections: closures, logger: logger,
-            table: { await door.registration() })
-        let outside = BrokerOutside(
-            register: { Task { await registrar.announce() } },
-            spread: { config in
-                let spreader = TopicSpreader(
-                    client: client, nameServers: configuration.nameServers,
-                    clusterName: configuration.clusterName, ownName: configuration.brokerName,
-                    logger: logger)
-                Task { await spreader.spread(config) }
-            },
-            background: { work in background.submit { _ in work() } },
-            stop: { failed.yield($0) })
-        let made = engine
-        try await loop.submit {
-            door.worker = BrokerWorker(
-                engine: made, store: store, writer: writer, loop: loop, outside: outside,
-                logger: logger)
-            door.worker?.turn()
-        }.get()
-        let ticker = loop.scheduleRepeatedTask(
-            initialDelay: Self.tickPeriod, delay: Self.tickPeriod
-        ) { _ in door.worker?.tick() }
-        let server: RemotingServer
-        do {
-            server = try await RemotingServer.bind(
-                host: configuration.listenHost, port: configuration.port, group: group,
-                delegate: door, logger: logger)
-        } catch {
-            ticker.cancel()
-            writer.stop()
-            await client.shutdown()
-            try? await background.shutdownGracefully()
-            try? await group.shutdownGracefully()
-            throw ConfigurationError(
-                "cannot listen on \(configuration.listenHost):\(configuration.port): \(error)")
-        }
-        return RunningBroker(
-            server: server, door: door, registrar: registrar, client: client, store: store,
-            writer: writer,
-            group: group, background: background, ticker: ticker, failures: failures)
-    }
+    let clients: [RemotingClient]
+    let loops: MultiThreadedEventLoopGroup
+    let pools: [NIOThreadPool]
+    let timers: [RepeatedTask]
+    /// At most one: the failure that ends the broker.
+    let failures: AsyncStream<any Error>
+    /// Clients may connect, and the controllers, if there are any, know this broker.
+    let readiness: AsyncStream<Void>
 
     /// No new requests; what was taken is written and answered; then everything closes.
     func stop() async {
         self.server.stopAccepting()
         await self.door.settle()
-        await self.client.shutdown()
+        for client in self.clients { await client.shutdown() }
         await self.server.close()
-        self.ticker.cancel()
-        self.writer.stop()
-        self.store.close()
-        try? await self.background.shutdownGracefully()
-        try? await self.group.shutdownGracefully()
+        await self.listener?.close()
+        for timer in self.timers { timer.cancel() }
+        if let (store, writer, checkpoint) = await self.door.disk() {
+            writer.stop()
+            if let checkpoint { try? store.writeCheckpoint(checkpoint) }
+            store.close()
+        }
+        for pool in self.pools { try? await pool.shutdownGracefully() }
+        try? await self.loops.shutdownGracefully()
     }
 }
 
 extension RegistrarIdentity {
     init(_ configuration: BrokerConfiguration) {
+        let address = configuration.advertisedAddress
         self.init(
             clusterName: configuration.clusterName, brokerName: configuration.brokerName,
-            brokerID: 0, address: configuration.advertisedAddress)
+            address: address,
+            replicationAddress: configuration.controllers.isEmpty
+                ? address : configuration.advertisedReplicationAddress)
     }
 }
 
@@ -128,7 +57,7 @@ extension RegistrarIdentity {
 ///
 /// Invariant: `worker` is touched on `loop` only.
 final class BrokerDoor: RemotingServerDelegate, Sendable {
-    private let loop: any EventLoop
+    let loop: any EventLoop
     private let box: NIOLoopBoundBox<BrokerWorker?>
 
     init(loop: any EventLoop) {
@@ -154,7 +83,7 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
     }
 
     /// Inline when the connection lives on the worker's loop, which is the usual case.
-    private func onLoop(_ body: @escaping @Sendable (BrokerWorker) -> Void) {
+    func onLoop(_ body: @escaping @Sendable (BrokerWorker) -> Void) {
         if self.loop.inEventLoop {
             if let worker = self.worker { body(worker) }
         } else {
@@ -168,6 +97,7 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
             let isSettled = try? await self.loop.submit {
                 guard let worker = self.worker, !worker.hasFailed else { return true }
                 worker.isStopping = true
+                worker.isLeaving = true
                 worker.lookAtDisk()
                 worker.engine.gatherAllOffsets()
                 worker.turn()
@@ -178,13 +108,63 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
         }
     }
 
-    /// What name servers are told: all topics, as they are now.
-    func registration() async -> RegisterBrokerBody {
-        let body = try? await self.loop.submit {
-            self.worker?.engine.registration
+    /// Hands the mastership over and waits until somebody else has it, for at most five seconds, or
+    /// one when the controllers see nobody who could take it.
+    func handOver() async {
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .seconds(5) {
+            let state = try? await self.loop.submit { () -> (isDone: Bool, isHopeless: Bool) in
+                guard let worker = self.worker, !worker.hasFailed else { return (true, true) }
+                worker.isLeaving = true
+                if !worker.isDrained { worker.drain(true) }
+                worker.goOnDraining()
+                worker.turn()
+                let isDone = !worker.isMasterOfGroup
+                return (isDone, !isDone && worker.group?.drain.problem != nil)
+            }.get()
+            guard let state, !state.isDone else { return }
+            if state.isHopeless, ContinuousClock.now - start > .seconds(1) { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// What is left to close, once the log is not being rebuilt.
+    func disk() async -> (LogStore, StoreWriter, LogCheckpoint?)? {
+        while true {
+            let disk = try? await self.loop.submit {
+                self.worker.map {
+                    (
+                        $0.isRebuilding && !$0.isLeaving, $0.store, $0.writer, $0.currentCheckpoint
+                    )
+                }
+            }.get()
+            guard let disk else { return nil }
+            if !disk.0 { return (disk.1, disk.2, disk.3) }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// What name servers are told: all topics, and the role, as they are now.
+    func registration() async -> Registration {
+        let registration = try? await self.loop.submit {
+            self.worker.map {
+                Registration(brokerID: $0.registeredID, body: $0.engine.registration)
+            }
         }.get()
-        return body
-            ?? RegisterBrokerBody(
-                topics: [], dataVersion: DataVersion(timestamp: Timestamp(milliseconds: 0)))
+        let nothing = RegisterBrokerBody(
+            topics: [], dataVersion: DataVersion(timestamp: Timestamp(milliseconds: 0)))
+        return registration ?? Registration(brokerID: nil, body: nothing)
+    }
+}
+
+extension BrokerWorker {
+    /// The id by which name servers know this broker: masters are 0.
+    var registeredID: Int64? {
+        if self.hasFailed { return nil }
+        switch self.engine.groupReport.role {
+        case .alone, .master: return 0
+        case .replica: return self.engine.settings.group?.brokerID
+        case .fenced: return nil
+        }
     }
 }

@@ -150,3 +150,10 @@ extension RequestCode {
     package static let popRollback = Self(rawValue: 200056)
     package static let batchAckMessage = Self(rawValue: 200151)
 }
+
+// Ours alone, between `apus` and its servers.
+extension RequestCode {
+    /// To a broker: hand the mastership over and refuse it until the next start. Field `undo`:
+    /// take it again.
+    package static let drainBroker = Self(rawValue: 60001)
+}

@@ -1,0 +1,68 @@
+import Logging
+import RemotingProtocol
+import RemotingTransport
+import Synchronization
+
+/// Asks the leader of the controllers, whoever it is at the moment.
+final class ControllerCaller: Sendable {
+    let client: RemotingClient
+    let addresses: [String]
+    private let leader = Mutex<String?>(nil)
+
+    private static let lookTimeout = Duration.milliseconds(500)
+
+    init(client: RemotingClient, addresses: [String]) {
+        self.client = client
+        self.addresses = addresses
+    }
+
+    /// One attempt; nil when there was no answer of a leader. Callers repeat what they need.
+    func ask(_ command: RemotingCommand, timeout: Duration) async -> ReceivedCommand? {
+        guard let leader = await self.findLeader() else { return nil }
+        guard let answer = try? await self.client.call(command, to: leader, timeout: timeout)
+        else {
+            self.forget(leader)
+            return nil
+        }
+        guard answer.code == ResponseCode.controllerNotLeader.rawValue else { return answer }
+        self.forget(leader)
+        if let next = ControllerRedirect.leaderAddress(in: answer) { self.note(leader: next) }
+        return nil
+    }
+
+    /// Somebody has heard who leads.
+    func note(leader address: String) {
+        guard !address.isEmpty else { return }
+        self.leader.withLock { $0 = address }
+    }
+
+    private func forget(_ address: String) {
+        self.leader.withLock { if $0 == address { $0 = nil } }
+    }
+
+    private func findLeader() async -> String? {
+        if let known = self.leader.withLock({ $0 }) { return known }
+        let found = await withTaskGroup(of: String?.self) { group in
+            for address in self.addresses {
+                group.addTask { await self.leader(knownTo: address) }
+            }
+            for await case let leader? in group {
+                group.cancelAll()
+                return leader as String?
+            }
+            return nil
+        }
+        if let found { self.note(leader: found) }
+        return found
+    }
+
+    private func leader(knownTo address: String) async -> String? {
+        guard
+            let answer = try? await self.client.call(
+                ControllerMetadata.request, to: address, timeout: Self.lookTimeout),
+            answer.code == ResponseCode.success.rawValue,
+            let metadata = try? ControllerMetadata(answer), !metadata.leaderAddress.isEmpty
+        else { return nil }
+        return metadata.leaderAddress
+    }
+}

@@ -1,0 +1,80 @@
+import BrokerEngine
+import Logging
+import MessageFormat
+import RemotingProtocol
+
+/// A broker that gives its mastership away and does not want it back.
+struct Drain: Sendable {
+    var isWanted = false
+    /// The controllers have been asked and have not answered.
+    var isAsking = false
+    /// Why the last attempt led to nothing.
+    var problem: String?
+}
+
+extension BrokerWorker {
+    /// Whether this broker is master of a group, so that others wait for it.
+    var isMasterOfGroup: Bool {
+        if case .master? = self.report?.role { true } else { false }
+    }
+
+    /// Refuses sends, and hands the mastership over whenever it has it, until `isWanted` is false.
+    func drain(_ isWanted: Bool) {
+        guard self.group != nil else { return }
+        self.group?.drain.isWanted = isWanted
+        self.group?.drain.problem = nil
+        self.group?.controllers?.isDrained = isWanted
+        self.lookAtDisk()
+        self.goOnDraining()
+    }
+
+    var isDrained: Bool { self.group?.drain.isWanted ?? false }
+
+    /// Each 200 ms: the next step, as soon as everything that was taken is confirmed.
+    func goOnDraining() {
+        guard let group = self.group, group.drain.isWanted, !group.drain.isAsking,
+            self.isMasterOfGroup, self.isEverythingConfirmed, let controllers = group.controllers
+        else { return }
+        self.group?.drain.isAsking = true
+        let door = group.door
+        controllers.handOver { problem in
+            door.onLoop { $0.handedOver(problem) }
+        }
+    }
+
+    private func handedOver(_ problem: String?) {
+        self.group?.drain.isAsking = false
+        guard let problem, problem != self.group?.drain.problem else { return }
+        self.group?.drain.problem = problem
+        self.logger.warning("the mastership is not handed over yet: \(problem)")
+    }
+
+    private var isEverythingConfirmed: Bool {
+        guard let report = self.report else { return true }
+        return self.engine.isSettled && report.confirmed >= report.logEnd
+    }
+
+    /// `apus broker drain`: answered at once, with the role as it is.
+    func answerDrain(_ command: ReceivedCommand) -> RemotingCommand {
+        guard self.group != nil else {
+            return .response(
+                .requestCodeNotSupported, to: command.opaque,
+                remark: "this broker has no controllers: nobody could take over")
+        }
+        let isUndone: Bool
+        do {
+            isUndone = try command.bool("undo") ?? false
+        } catch {
+            return .response(.invalidParameter, to: command.opaque, remark: "\(error)")
+        }
+        self.logger.notice(isUndone ? "draining ends" : "drained on request")
+        self.drain(!isUndone)
+        return .response(
+            .success, to: command.opaque,
+            fields: [
+                "brokerName": self.engine.settings.brokerName,
+                "isMaster": "\(self.isMasterOfGroup)", "isDrained": "\(!isUndone)",
+                "problem": self.group?.drain.problem ?? "",
+            ])
+    }
+}

@@ -1,0 +1,111 @@
+import Logging
+import MessageFormat
+import RemotingProtocol
+import Storage
+
+/// Gets a broker its id, once in its life, and asks for it again should the controllers have lost
+/// it.
+struct Enrolment: Sendable {
+    let caller: ControllerCaller
+    let configuration: BrokerConfiguration
+    let store: LogStore
+    let logger: Logger
+
+    private static let timeout = Duration.seconds(3)
+    private static let pauseMilliseconds = 100...400
+    /// Attempts between two lines in the log that say what is waited for.
+    private static let attemptsPerNotice = 40
+
+    /// The identity in the directory, or one that the controllers give. Tries until it has one or
+    /// the task is cancelled.
+    func identity() async throws -> BrokerIdentity {
+        if let known = try BrokerIdentity.read(of: self.store, for: self.configuration) {
+            return known
+        }
+        var attempts = 0
+        while true {
+            if let identity = try await self.enrol() { return identity }
+            if attempts % Self.attemptsPerNotice == 4 {
+                let controllers = self.configuration.controllers.joined(separator: ";")
+                self.logger.notice("waiting for an id from the controllers \(controllers)")
+            }
+            attempts += 1
+            try await Task.sleep(for: .milliseconds(Int.random(in: Self.pauseMilliseconds)))
+        }
+    }
+
+    private func enrol() async throws -> BrokerIdentity? {
+        guard let applied = try await self.application() else { return nil }
+        switch await self.apply(applied) {
+        case .given:
+            try self.store.replaceFile(
+                BrokerIdentity.fileName, with: Array(applied.identity.text.utf8))
+            try self.store.deleteFile(AppliedIdentity.fileName)
+            self.logger.info("this is broker \(applied.identity.brokerID) of its group")
+            return applied.identity
+        case .taken:
+            try self.store.deleteFile(AppliedIdentity.fileName)
+            return nil
+        case .unknown: return nil
+        }
+    }
+
+    /// The application that a crash interrupted, or a new one.
+    private func application() async throws -> AppliedIdentity? {
+        if let bytes = try self.store.readFile(AppliedIdentity.fileName),
+            let applied = AppliedIdentity(text: String(decoding: bytes, as: UTF8.self)),
+            applied.identity.clusterName == self.configuration.clusterName,
+            applied.identity.brokerName == self.configuration.brokerName
+        {
+            return applied
+        }
+        let request = NextBrokerIDRequest(
+            clusterName: self.configuration.clusterName, brokerName: self.configuration.brokerName)
+        guard let answer = await self.caller.ask(request.command, timeout: Self.timeout),
+            answer.code == ResponseCode.success.rawValue,
+            let next = try? NextBrokerIDAnswer(answer), next.nextBrokerID > 0
+        else { return nil }
+        let applied = AppliedIdentity(
+            identity: BrokerIdentity(
+                clusterName: self.configuration.clusterName,
+                brokerName: self.configuration.brokerName, brokerID: next.nextBrokerID),
+            checkCode: self.newCheckCode)
+        try self.store.replaceFile(AppliedIdentity.fileName, with: Array(applied.text.utf8))
+        return applied
+    }
+
+    private var newCheckCode: String {
+        "\(self.configuration.advertisedAddress);\(Clock.now().wall.milliseconds)"
+    }
+
+    private enum Outcome { case given, taken, unknown }
+
+    private func apply(_ applied: AppliedIdentity) async -> Outcome {
+        let request = ApplyBrokerID(
+            clusterName: applied.identity.clusterName, brokerName: applied.identity.brokerName,
+            appliedBrokerID: applied.identity.brokerID, registerCheckCode: applied.checkCode)
+        guard let answer = await self.caller.ask(request.command, timeout: Self.timeout) else {
+            return .unknown
+        }
+        switch ResponseCode(rawValue: answer.code) {
+        case .success: return .given
+        case .controllerBrokerIDInvalid: return .taken
+        default:
+            self.logger.warning(
+                "no id from the controllers: \(answer.code) \(answer.remark ?? "")")
+            return .unknown
+        }
+    }
+
+    /// The controllers do not know this broker: they lost their state, or it was cleaned away there.
+    func applyAgain(for identity: BrokerIdentity) async {
+        let applied = AppliedIdentity(identity: identity, checkCode: self.newCheckCode)
+        if case .taken = await self.apply(applied) {
+            self.logger.error(
+                """
+                the controllers gave the id \(identity.brokerID) of this broker to another one; \
+                empty \(self.store.directory) to get a new one
+                """)
+        }
+    }
+}

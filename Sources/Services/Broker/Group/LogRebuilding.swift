@@ -1,0 +1,106 @@
+import BrokerEngine
+import LogCore
+import Logging
+import MessageFormat
+import NIOCore
+import Storage
+
+/// A log that was changed on disk, and what was made of it.
+struct RebuiltLog: Sendable {
+    let store: LogStore
+    let engine: BrokerEngine
+    let writer: StoreWriter
+    let incarnation: UInt64
+}
+
+/// Makes an engine and a writer for a log: at the start, and again whenever the log had to change.
+struct LogRebuilding: Sendable {
+    let configuration: BrokerConfiguration
+    /// nil: without controllers.
+    let identity: BrokerIdentity?
+    let logger: Logger
+    /// Completions carry the generation of their writer: those of an earlier one are history.
+    let onCompletion: @Sendable (WriteCompletion, _ generation: Int) -> Void
+
+    /// The log as it is on disk.
+    func start(
+        _ store: LogStore, confirmed: PhysicalOffset? = nil, epoch: Epoch? = nil, generation: Int
+    ) throws -> RebuiltLog {
+        var settings = try self.configuration.settings(segmentBytes: store.segmentBytes)
+        let incarnation = UInt64.random(in: 1...UInt64(Int64.max))
+        if let identity = self.identity {
+            var group = GroupSettings(brokerID: identity.brokerID, incarnation: incarnation)
+            group.minInSyncReplicas = self.configuration.minInSyncReplicas ?? 2
+            let known = try store.readCheckpoint()
+            let isOfThisLog = known?.logID == store.logID
+            group.confirmedAtLeast = confirmed ?? (isOfThisLog ? known?.confirmed : nil) ?? .zero
+            group.epochAtLeast = Self.epochBefore(
+                max(epoch ?? Epoch(0), known?.masterEpoch ?? Epoch(0)))
+            settings.group = group
+        }
+        var engine = BrokerEngine(settings: settings, logID: store.logID, at: Clock.now())
+        try Recovery(store: store, logger: self.logger).run(&engine)
+        let onCompletion = self.onCompletion
+        let writer = try StoreWriter.start(store) { onCompletion($0, generation) }
+        return RebuiltLog(store: store, engine: engine, writer: writer, incarnation: incarnation)
+    }
+
+    /// The master of an epoch that was obeyed before may be obeyed again, an earlier one not.
+    private static func epochBefore(_ epoch: Epoch) -> Epoch {
+        Epoch(epoch.value == 0 ? 0 : epoch.value - 1)
+    }
+
+    /// Stops writing, changes the log, and starts on it anew.
+    func rebuild(
+        _ store: LogStore, _ writer: StoreWriter, _ change: LogChange, last: GroupReport,
+        generation: Int
+    ) throws -> RebuiltLog {
+        writer.stop()
+        switch change {
+        case .restart:
+            return try self.start(
+                store, confirmed: last.confirmed, epoch: last.masterEpoch, generation: generation)
+        case .truncate(let end):
+            try store.truncate(to: end)
+            return try self.start(
+                store, confirmed: last.confirmed, epoch: last.masterEpoch, generation: generation)
+        case .startOver(let logID, let segmentBytes, let start):
+            let new = try store.startOver(logID: logID, segmentBytes: segmentBytes, at: start)
+            return try self.start(new, epoch: last.masterEpoch, generation: generation)
+        }
+    }
+}
+
+extension BrokerWorker {
+    /// The engine has said its last word: the log changes, and a new engine goes on with it.
+    ///
+    /// Clients are let go: what the old engine knew of them dies with it, and their next connection
+    /// makes them say again who they are.
+    func change(_ change: LogChange) {
+        guard let rebuilding = self.group?.rebuilding, !self.isRebuilding else { return }
+        self.logger.notice("the log changes: \(change)")
+        self.isRebuilding = true
+        self.group?.links.closeAll()
+        guard !self.isLeaving else { return }
+        let report = self.engine.groupReport
+        let (store, writer, next) = (self.store, self.writer, self.generation + 1)
+        self.inBackground(
+            {
+                try rebuilding.rebuild(
+                    store, writer, change, last: report, generation: next)
+            },
+            then: { $0.changed($1) })
+    }
+
+    private func changed(_ result: Result<RebuiltLog, any Error>) {
+        switch result {
+        case .failure(let error): self.fail(error)
+        case .success(let rebuilt):
+            self.closeClients()
+            self.goOn(with: rebuilt)
+            self.isRebuilding = false
+            self.group?.controllers?.restarted(as: rebuilt.incarnation)
+            self.turn()
+        }
+    }
+}
