@@ -33,6 +33,10 @@ package struct SegmentMap: Sendable {
     package var all: [Segment] { Array(self.segments) }
     package var oldest: Segment? { self.segments.first }
     package var active: Segment? { self.segments.last }
+    /// Start of the youngest segment that is known by its index file.
+    package var lastSealed: PhysicalOffset? {
+        self.segments.last { $0.state == .sealed }?.base
+    }
 
     package mutating func append(_ segment: Segment) {
         precondition(

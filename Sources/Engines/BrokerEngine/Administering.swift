@@ -26,6 +26,9 @@ extension BrokerEngine {
         // BrokerStatus
         case .getBrokerRuntimeInfo: self.runtimeInfo(caller)
         case .getBrokerConfig: self.brokerConfig(caller)
+        // GroupStatus
+        case .getBrokerEpochCache: self.answer(caller, try self.epochCache(caller))
+        case .getBrokerHAStatus: self.answer(caller, self.replicationStatus(caller))
         default:
             throw Refusal(
                 .requestCodeNotSupported, " request type \(command.code) not supported")

@@ -27,6 +27,7 @@ package struct PullJob: Sendable {
 extension BrokerEngine {
     mutating func pull(_ command: ReceivedCommand, from caller: Caller) throws {
         let request = try PullRequest(command)
+        try self.checkShown()
         let config = try self.checkPull(request)
         let filter = try self.filter(for: request)
         if request.pullFlag.contains(.commitOffset), request.commitOffset >= 0 {

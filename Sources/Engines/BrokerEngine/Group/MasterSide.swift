@@ -72,6 +72,15 @@ extension BrokerEngine {
         return self.progress.confirmed < master.takeoverEnd
     }
 
+    /// "Seen means kept": an index file, made anew after a crash, may name messages that are not
+    /// confirmed yet.
+    func checkShown() throws {
+        guard self.group != nil, let sealed = self.segments.lastSealed,
+            self.progress.confirmed < sealed.advanced(by: self.settings.log.segmentBytes)
+        else { return }
+        throw Refusal(.systemBusy, "this broker is taking over as master; ask again in a moment")
+    }
+
     /// The controllers committed another SyncStateSet for this epoch.
     mutating func committed(_ view: GroupView) {
         guard
