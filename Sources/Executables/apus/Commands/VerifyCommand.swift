@@ -17,7 +17,9 @@ struct VerifyCommand: ApusCommand {
               apus verify --count 10000
               apus verify --duration 30s --rate 2000 --history run.history
               apus verify --check run.history
-            """)
+              apus verify replicas cluster/run/default/data
+            """,
+        subcommands: [VerifyReplicasCommand.self])
 
     @Option(name: [.long, .customShort("t")], help: "The topic; one of its own if not given.")
     var topic: String?

@@ -24,6 +24,11 @@ extension Verdict {
                     self.broken.sorted { $0.key < $1.key }
                         .map { Self.member($0.key.rawValue, $0.value) })),
             Self.member("longestGapMilliseconds", self.longestGapMilliseconds),
+            JSONMember(
+                "longestGapMillisecondsByGroup",
+                .object(
+                    self.longestGapsByGroup.sorted { $0.key < $1.key }
+                        .map { Self.member($0.key, $0.value) })),
             JSONMember("faults", .array(self.faults.map(\.json))),
             JSONMember("problems", .array(self.problems.map(\.json))),
         ])
@@ -73,6 +78,8 @@ extension FaultReport {
             "beganAtMilliseconds": .integer(Int64(self.beganAtMilliseconds)),
             "endedAtMilliseconds": self.endedAtMilliseconds.map { .integer(Int64($0)) } ?? .null,
             "longestGapMilliseconds": .integer(Int64(self.longestGapMilliseconds)),
+            "takenOverMilliseconds": self.takenOverMilliseconds.map { .integer(Int64($0)) }
+                ?? .null,
             "proof": .string(self.proof),
         ]
     }
