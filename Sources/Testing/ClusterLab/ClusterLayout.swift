@@ -69,7 +69,7 @@ struct ClusterLayout {
                 "controllerStorePath": data,
                 "bindAddress": self.controllerHost(index),
             ],
-            dataDirectory: data)
+            dataDirectory: data, clockLibrary: self.options.clockLibrary)
     }
 
     /// - Parameters:
@@ -103,6 +103,7 @@ struct ClusterLayout {
             name: name, kind: .broker, host: host, port: port,
             morePorts: self.isControlled ? [port + 1] : [], group: group, settings: settings,
             dataDirectory: data,
-            diskMebibytes: group == Self.groupName(0) ? self.options.diskMebibytes : nil)
+            diskMebibytes: group == Self.groupName(0) ? self.options.diskMebibytes : nil,
+            clockLibrary: self.options.clockLibrary)
     }
 }

@@ -20,6 +20,8 @@ package struct ClusterOptions: Hashable, Codable, Sendable {
     package var flush = Flush.sync
     /// The brokers of the first group get disks of so many mebibytes, and small segments.
     package var diskMebibytes: Int?
+    /// A library that is preloaded into brokers and controllers and moves their wall clocks.
+    package var clockLibrary: String?
     /// Names the network that the nodes live in; nil: the machine's loopback.
     package var network: String?
 

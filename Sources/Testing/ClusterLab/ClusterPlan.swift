@@ -30,6 +30,9 @@ package struct NodePlan: Hashable, Codable, Sendable {
     /// The state's disk is so large and no larger; nil: the machine's.
     package var diskMebibytes: Int?
 
+    /// A library to preload that moves the node's wall clock; nil: the machine's clock.
+    package var clockLibrary: String?
+
     /// The node file under `cluster/` that the node's own file starts from.
     var template: String {
         switch self.kind {

@@ -10,12 +10,21 @@ struct Command {
         self.arguments = arguments
     }
 
-    init(_ executable: String, _ arguments: [String], at place: String, in network: LabNetwork?) {
+    /// - Parameter environment: variables of its own, as `NAME=value`.
+    init(
+        _ executable: String, _ arguments: [String], with environment: [String] = [],
+        at place: String, in network: LabNetwork?
+    ) {
         self.init(executable, arguments)
+        if !environment.isEmpty {
+            self.executable = Self.path(of: "env") ?? "env"
+            self.arguments = environment + [executable] + arguments
+        }
         guard let network else { return }
         // It keeps its process number and the machine's view of the disks.
+        self.arguments =
+            ["--net=\(network.file(of: place))", self.executable] + self.arguments
         self.executable = Self.path(of: "nsenter") ?? "nsenter"
-        self.arguments = ["--net=\(network.file(of: place))", executable] + arguments
     }
 
     /// Where the shell would find a program; nil: nowhere.
@@ -30,7 +39,8 @@ struct Command {
     /// - Returns: what it printed.
     @discardableResult
     static func run(_ words: String...) throws -> String {
-        guard let name = words.first, let path = Self.path(of: name) else {
+        let named = words.first.flatMap { $0.hasPrefix("/") ? $0 : Self.path(of: $0) }
+        guard let path = named else {
             throw LabError.failed("there is no program \(words.first ?? "")")
         }
         let output = "/tmp/apus-lab-\(getpid())-\(UInt64.random(in: 0...(.max)))"

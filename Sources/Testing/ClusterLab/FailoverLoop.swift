@@ -57,8 +57,12 @@ package struct FailoverLoop {
             run.stopSending()
             let elections = "\(path)/failover.elections"
             try watch.writeElections(to: elections, of: run.header)
-            return try run.finish(
+            let verdict = try run.finish(
                 with: [stage.nemesis.history, elections], within: .seconds(150))
+            let copies = try self.cluster.compareReplicas()
+            copies.text.split(separator: "\n").forEach { tell(String($0)) }
+            guard copies.areIdentical else { throw LabError.failed("replicas differ") }
+            return verdict
         } catch {
             run.process.kill()
             throw error

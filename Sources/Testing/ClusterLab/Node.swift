@@ -55,12 +55,16 @@ package struct Node: Sendable {
         let logStart = self.log.end
         let command = Command(
             executable, ["--config", self.directory.configuration(of: self.name)],
-            at: self.name, in: network)
+            with: self.environment, at: self.name, in: network)
         let process = try ProcessSpawn(
             command.executable, command.arguments, output: self.log.path
         ).start()
         try SmallFile.write(process.text, to: self.directory.pidFile(of: self.name))
         return logStart
+    }
+
+    private var environment: [String] {
+        self.plan.clockLibrary.map { WallClock(of: self).environment(library: $0) } ?? []
     }
 
     /// Waits for the line in which a server says that it serves.

@@ -39,7 +39,7 @@ package enum Scenario: String, CaseIterable, Hashable, Codable, Sendable {
         case .slowDisk: "each flush of a master's disk takes 0.3 s longer"
         case .failingDisk: "a flush of a master's disk fails"
         case .fullDisk: "a master's disk is full, and has room again"
-        case .clockJump: "a node's wall clock jumps"
+        case .clockJump: "the wall clocks of a master and of the leading controller jump"
         case .addBroker: "a group gets one more broker, with nothing on its disk"
         case .killConsumer: "a consumer is killed with messages in its hands"
         case .random: "several of the above, drawn from the seed"
@@ -60,7 +60,7 @@ package enum Scenario: String, CaseIterable, Hashable, Codable, Sendable {
         switch self {
         case .slowDisk, .failingDisk: Tracer.obstacle()
         case .fullDisk: SmallDisk.obstacle()
-        case .clockJump: "one process's wall clock can only be moved by a preloaded library"
+        case .clockJump: WallClock.obstacle()
         default: self.needsNetwork ? LabNetwork.obstacle() : nil
         }
     }

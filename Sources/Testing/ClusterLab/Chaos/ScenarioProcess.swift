@@ -34,7 +34,12 @@ package struct ScenarioProcess {
             try network.make(nodes: plan.nodes.map(\.name))
         }
         try SmallFile.makeDirectory(self.directory.path)
-        return try self.play(in: network, write: write)
+        var order = self.order
+        if scenario == .clockJump {
+            order.options.clockLibrary = try WallClock.compile(
+                in: self.directories, to: self.directory.path)
+        }
+        return try self.play(order, in: network, write: write)
     }
 
     private var directory: ClusterDirectory { self.directories.cluster(self.order.options.name) }
@@ -53,12 +58,12 @@ package struct ScenarioProcess {
     }
 
     private func play(
-        in network: LabNetwork?, write: (String) -> Void
+        _ order: ScenarioRun.Order, in network: LabNetwork?, write: (String) -> Void
     ) throws -> ScenarioReport {
         let command = Command(
             try self.directories.executable("apus-lab"),
             [
-                "scenario", "--order", try Self.text(self.order), "--report", self.reportFile,
+                "scenario", "--order", try Self.text(order), "--report", self.reportFile,
             ], at: LabNetwork.lab, in: network)
         let process = try ToolProcess("scenario", command, directory: self.directory.path)
         do {

@@ -126,11 +126,25 @@ package struct ScenarioRun {
         var report = ScenarioReport(
             self.order.scenario, try run.finish(with: others, within: .seconds(150)))
         report.histories = [run.watch.path] + others
+        if problem == nil { try self.compareReplicas(stage.cluster, &report) }
         if let problem {
             if report.outcome != .invalid { report.outcome = .failed }
             report.reasons.insert(problem, at: 0)
         }
         return report
+    }
+}
+
+extension ScenarioRun {
+    /// What a group's brokers have on their disks must be one and the same log.
+    private func compareReplicas(_ cluster: Cluster, _ report: inout ScenarioReport) throws {
+        let copies = try cluster.compareReplicas()
+        for line in copies.text.split(separator: "\n") where line.contains("identical") {
+            self.timeline.note(String(line))
+        }
+        guard !copies.areIdentical else { return }
+        report.outcome = .invalid
+        report.reasons += copies.text.split(separator: "\n").map(String.init)
     }
 }
 

@@ -21,7 +21,7 @@ extension Stage {
         case .slowDisk: try self.slowDisk(of: group)
         case .failingDisk: try self.failingDisk(of: group)
         case .fullDisk: try self.fullDisk(of: ClusterLayout.groupName(0))
-        case .clockJump: throw LabError.failed("the clock cannot be moved")
+        case .clockJump: try self.clockJump(of: group)
         case .addBroker: try self.addBroker(to: group)
         case .killConsumer: try self.killConsumer()
         case .random: repeat { try self.playAny() } while !isOver()
