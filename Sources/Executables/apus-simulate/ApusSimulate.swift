@@ -1,0 +1,76 @@
+import ArgumentParser
+import Simulation
+
+/// Runs whole clusters on virtual time, network and disks, one for each seed.
+@main
+struct ApusSimulate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apus-simulate",
+        abstract: "Runs simulated clusters with faults, and checks every invariant.",
+        discussion: """
+            Each seed is one run: a healthy start, faults, everything mended, everything read. A run
+            that breaks an invariant prints its seed, and the same seed breaks it again:
+              apus-simulate --seed 42 --trace
+            """)
+
+    @Option(help: "How many seeds to run.")
+    var seeds: UInt64 = 100
+
+    @Option(help: "The first of them.")
+    var first: UInt64 = 1
+
+    @Option(help: "Run this seed only.")
+    var seed: UInt64?
+
+    @Flag(help: "Print what happens, event by event. Only with --seed.")
+    var trace = false
+
+    @Option(help: "Runs at the same time.")
+    var jobs = 2
+
+    @Option(
+        help:
+            "Run a deliberately broken cluster: \(Sabotage.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var sabotage: String?
+
+    @Option(help: "Go on after a broken invariant until so many were found.")
+    var failuresMax = 1
+
+    func validate() throws {
+        if let sabotage, Sabotage(rawValue: sabotage) == nil {
+            throw ValidationError("there is no sabotage named \(sabotage)")
+        }
+        guard !self.trace || self.seed != nil else {
+            throw ValidationError("--trace needs --seed")
+        }
+        guard (1...256).contains(self.jobs) else { throw ValidationError("--jobs is 1 to 256") }
+    }
+
+    func run() async throws {
+        var settings = SimulationRun.Settings()
+        settings.sabotage = self.sabotage.flatMap { Sabotage(rawValue: $0) }
+        if let seed {
+            try self.runOne(seed, settings)
+        } else {
+            try await self.runMany(settings)
+        }
+    }
+
+    private func runOne(_ seed: UInt64, _ settings: SimulationRun.Settings) throws {
+        let result = SimulationRun(seed: seed, settings: settings).run(
+            print: self.trace ? { print($0) } : nil)
+        print(result.summary)
+        print(Campaign.table(of: result.probes))
+        if result.violation != nil { throw ExitCode(1) }
+    }
+
+    private func runMany(_ settings: SimulationRun.Settings) async throws {
+        var campaign = Campaign()
+        await campaign.run(
+            seeds: self.first..<(self.first + self.seeds), settings: settings, jobs: self.jobs,
+            failuresMax: self.failuresMax)
+        print(campaign.report)
+        if !campaign.failures.isEmpty { throw ExitCode(1) }
+    }
+}

@@ -1,0 +1,148 @@
+import ClientCore
+import ClientEngine
+import MessageFormat
+
+/// What the clients of a run did and saw.
+final class History {
+    /// Where a message was said to lie.
+    struct Place: Hashable, Comparable {
+        let brokerName: String
+        let queueID: Int32
+        let offset: Int64
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.brokerName, left.queueID, left.offset)
+                < (right.brokerName, right.queueID, right.offset)
+        }
+    }
+
+    struct Send {
+        var attempts = 0
+        /// Attempts that ended with the certainty that nothing was stored.
+        var refused = 0
+        var acknowledged: [Place] = []
+    }
+
+    private let world: World
+    private var lastValue: UInt64 = 0
+    private(set) var sends: [UInt64: Send] = [:]
+    /// Which message was seen or acknowledged at a place: it never changes.
+    private(set) var known: [Place: UInt64] = [:]
+    private(set) var seen: Set<Place> = []
+    private var commits: [String: CommitFloor] = [:]
+
+    init(world: World) { self.world = world }
+
+    var acknowledgedCount: Int { self.sends.values.count { !$0.acknowledged.isEmpty } }
+
+    // MARK: Producers
+
+    func newValue(of producer: Int) -> UInt64 {
+        self.lastValue += 1
+        self.sends[self.lastValue] = Send()
+        return self.lastValue
+    }
+
+    func attempted(_ value: UInt64) { self.sends[value]?.attempts += 1 }
+
+    func answered(_ value: UInt64, _ answer: SendAnswer, queue: MessageQueue, at time: Int64) {
+        switch answer {
+        case .acknowledged(let acknowledgement):
+            let place = Place(
+                brokerName: queue.brokerName, queueID: acknowledgement.queueID,
+                offset: acknowledgement.queueOffset.value)
+            self.sends[value]?.acknowledged.append(place)
+            self.learn(value, at: place, by: "an acknowledgement")
+        case .failed(let outcome):
+            if !outcome.mayHaveBeenStored { self.sends[value]?.refused += 1 }
+        }
+    }
+
+    // MARK: Consumers
+
+    func saw(_ message: InboundMessage, by name: String) {
+        guard message.isBodyIntact, let value = Self.value(in: message.body) else {
+            return self.world.violated(.nothingIsMadeUp, "\(name) got a damaged message")
+        }
+        let place = Place(
+            brokerName: message.queue.brokerName, queueID: message.queue.queueID,
+            offset: message.queueOffset.value)
+        self.seen.insert(place)
+        self.learn(value, at: place, by: name)
+    }
+
+    func learn(_ value: UInt64, at place: Place, by name: String) {
+        guard self.sends[value] != nil else {
+            return self.world.violated(.nothingIsMadeUp, "\(name) knows of \(value) at \(place)")
+        }
+        let earlier = self.known.updateValue(value, forKey: place)
+        guard let earlier, earlier != value else { return }
+        self.world.violated(
+            .seenMeansKept, "\(place) held \(earlier), and \(name) says that it holds \(value)")
+    }
+
+    func moved(_ request: QueuePull, to next: QueueOffset) {
+        guard next < request.offset else { return }
+        self.world.violated(
+            .offsetsNeverRewind,
+            "a consumer of \(request.queue) at \(request.offset.value) was sent back to "
+                + "\(next.value)")
+    }
+
+    // MARK: Offsets
+
+    func commitSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+        self.commits["\(queue)", default: CommitFloor()].sent(offset)
+    }
+
+    func commitAcknowledged(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+        self.commits["\(queue)", default: CommitFloor()].acknowledged(offset)
+    }
+
+    func floor(_ group: String, _ queue: MessageQueue) -> Int64? {
+        self.commits["\(queue)"]?.floor
+    }
+
+    func offsetAnswered(_ queue: MessageQueue, _ offset: Int64?, _ floor: Int64?) {
+        guard let floor, offset ?? -1 < floor else { return }
+        self.world.violated(
+            .offsetsNeverRewind,
+            "the group's offset on \(queue) is \(offset.map(String.init) ?? "unknown"), it was "
+                + "acknowledged as \(floor)")
+    }
+}
+
+extension History {
+    static func body(of value: UInt64, filler: Int) -> [UInt8] {
+        Array("v\(value):".utf8) + [UInt8](repeating: UInt8(97 + value % 26), count: filler)
+    }
+
+    static func value(in body: [UInt8]) -> UInt64? {
+        guard body.first == UInt8(ascii: "v"), let colon = body.firstIndex(of: UInt8(ascii: ":"))
+        else { return nil }
+        return UInt64(String(decoding: body[1..<colon], as: UTF8.self))
+    }
+}
+
+/// What a group's offset on a queue cannot be below.
+///
+/// A group's members may commit at the same time and in any order, so an acknowledged offset counts
+/// only as far as no lower one was on its way.
+private struct CommitFloor {
+    private var acknowledged: Int64?
+    private var open: [Int64] = []
+
+    var floor: Int64? {
+        guard let acknowledged = self.acknowledged else { return nil }
+        return min(acknowledged, self.open.min() ?? acknowledged)
+    }
+
+    mutating func sent(_ offset: Int64) {
+        if !self.open.contains(offset) { self.open.append(offset) }
+    }
+
+    mutating func acknowledged(_ offset: Int64) {
+        self.acknowledged = max(self.acknowledged ?? 0, offset)
+        self.open.removeAll { $0 == offset }
+    }
+}

@@ -1,0 +1,204 @@
+import BrokerEngine
+import LogCore
+import MessageFormat
+import RemotingProtocol
+
+/// Holds every step of a run against the design's invariants, with a god's view: disks, engines and
+/// the controllers' states lie open.
+final class InvariantChecks {
+    private struct Mastership: Hashable {
+        let group: Int
+        let epoch: Epoch
+    }
+
+    /// A broker's engine, to tell it from the one before.
+    private struct Engine: Hashable {
+        let broker: String
+        let incarnation: UInt64
+        let number: Int
+    }
+
+    let world: World
+    let controllers: ControllerChecks
+    /// Set once, by the cluster: whose disks are looked at.
+    var brokers: [BrokerHost] = []
+    private var golden: [Int: GoldenLog] = [:]
+    private var masters: [Mastership: Engine] = [:]
+    private var confirmed: [Engine: PhysicalOffset] = [:]
+    let minInSyncReplicas = 2
+
+    init(world: World) {
+        self.world = world
+        self.controllers = ControllerChecks(world: world)
+    }
+
+    // MARK: Every turn of a broker
+
+    func turned(_ process: BrokerProcess) {
+        guard let engine = process.engine else { return }
+        let report = engine.groupReport
+        guard case .master = report.role else { return }
+        let me = self.key(process)
+        let before = self.confirmed[me] ?? .zero
+        guard report.confirmed != before else { return }
+        guard report.confirmed > before else {
+            return self.world.violated(
+                .confirmNeverGoesBack,
+                "\(process.name) confirmed \(before.bytes), now \(report.confirmed.bytes)")
+        }
+        self.confirmed[me] = report.confirmed
+        self.confirmed(before.bytes..<report.confirmed.bytes, by: process)
+    }
+
+    /// A master has confirmed more: whoever may be elected next must have it on its disk.
+    private func confirmed(_ range: Range<Int64>, by process: BrokerProcess) {
+        let group = process.host.group
+        let golden = self.goldenLog(of: group)
+        let known = range.clamped(to: 0..<golden.end.bytes)
+        if let at = golden.firstDifference(from: process.host.store, in: known), !known.isEmpty {
+            return self.world.violated(
+                .logsAreIdentical,
+                "\(process.name) confirms other bytes at \(at.bytes) than were confirmed before")
+        }
+        if range.upperBound > golden.end.bytes {
+            golden.append(process.host.store.copy(golden.end.bytes..<range.upperBound))
+        }
+        self.checkMembers(of: group, hold: range)
+    }
+
+    private func goldenLog(of group: Int) -> GoldenLog {
+        if let golden = self.golden[group] { return golden }
+        let golden = GoldenLog()
+        self.golden[group] = golden
+        return golden
+    }
+
+    /// Every member of the committed SyncStateSet has these confirmed bytes, durably.
+    private func checkMembers(of group: Int, hold range: Range<Int64>) {
+        guard let golden = self.golden[group] else { return }
+        for host in self.members(of: group) {
+            let start = max(range.lowerBound, host.store.segmentBases.first?.bytes ?? 0)
+            guard start < range.upperBound else { continue }
+            let part = start..<range.upperBound
+            if let at = golden.firstDifference(from: host.store, in: part) {
+                return self.world.violated(
+                    .logsAreIdentical, "\(host.name), of the SyncStateSet, differs at \(at.bytes)")
+            }
+            guard host.store.isDurable(part) else {
+                return self.world.violated(
+                    .ackedMeansDurable,
+                    "\(host.name), of the SyncStateSet, could lose confirmed bytes before "
+                        + "\(part.upperBound)")
+            }
+        }
+    }
+
+    func members(of group: Int) -> [BrokerHost] {
+        let inGroup = self.brokers.filter { $0.group == group }
+        guard let name = inGroup.first?.brokerName,
+            let set = self.controllers.newestView(of: name)?.syncStateSet
+        else { return [] }
+        return inGroup.filter { host in host.identity.map { set.contains($0.brokerID) } ?? false }
+    }
+
+    // MARK: Events
+
+    func roleChanged(to role: BrokerRole, of process: BrokerProcess) {
+        guard case .master(let epoch) = role else { return }
+        let me = self.key(process)
+        let mastership = Mastership(group: process.host.group, epoch: epoch)
+        if let other = self.masters.updateValue(me, forKey: mastership), other != me {
+            self.world.violated(
+                .oneMasterPerEpoch, "\(other.broker) and \(me.broker) in epoch \(epoch.value)")
+        }
+        self.world.probes.hit("master elected")
+        self.checkNewMaster(process)
+    }
+
+    /// Nothing that was confirmed is lost by an election.
+    private func checkNewMaster(_ process: BrokerProcess) {
+        guard let golden = self.golden[process.host.group], golden.end > .zero else { return }
+        self.world.probes.hit("failover")
+        let start = process.host.store.segmentBases.first?.bytes ?? 0
+        guard start < golden.end.bytes,
+            let at = golden.firstDifference(
+                from: process.host.store, in: start..<golden.end.bytes)
+        else { return }
+        self.world.violated(
+            .nothingAckedIsLost,
+            "\(process.name) became master, but at \(at.bytes) its log is not what was confirmed "
+                + "up to \(golden.end.bytes)")
+    }
+
+    /// A send is acknowledged right now.
+    func answered(_ response: SendResponse, by process: BrokerProcess) {
+        guard response.code == .success, let golden = self.golden[process.host.group] else {
+            return self.checkRefusal(response, by: process)
+        }
+        let first = response.messageID.prefix { $0 != "," }
+        guard let id = OffsetMessageID(first),
+            id.physicalOffset.bytes + 4 <= golden.end.bytes
+        else {
+            return self.world.violated(
+                .ackedMeansDurable, "\(process.name) acknowledges \(first) before it is confirmed")
+        }
+        let start = Int(id.physicalOffset.bytes)
+        let size = golden.bytes[start..<(start + 4)].reduce(0) { $0 << 8 | Int64($1) }
+        let range = Int64(start)..<(Int64(start) + size)
+        let copies = self.brokers.count { host in
+            host.group == process.host.group && host.store.isDurable(range)
+                && golden.firstDifference(from: host.store, in: range) == nil
+        }
+        guard copies >= self.minInSyncReplicas, range.upperBound <= golden.end.bytes else {
+            return self.world.violated(
+                .ackedMeansDurable,
+                "\(process.name) acknowledges \(first) with \(copies) durable copies")
+        }
+    }
+
+    private func checkRefusal(_ response: SendResponse, by process: BrokerProcess) {
+        guard response.code == .success else {
+            return self.world.probes.hit("answered: \(response.code.name)")
+        }
+        self.world.violated(
+            .ackedMeansDurable, "\(process.name) acknowledges before anything is confirmed")
+    }
+
+    /// A broker cuts its log off.
+    func truncates(_ process: BrokerProcess, to end: PhysicalOffset, knowing report: GroupReport) {
+        guard end < report.confirmed else { return }
+        self.world.violated(
+            .nothingAckedIsLost,
+            "\(process.name) cuts off what it knows to be confirmed: \(end.bytes) < "
+                + "\(report.confirmed.bytes)")
+    }
+
+    func unreadable(_ entry: IndexEntry, of process: BrokerProcess) {
+        let start = entry.position.bytes
+        guard !process.host.store.isDamaged(start..<(start + Int64(entry.size))) else { return }
+        self.world.violated(
+            .nothingIsMadeUp, "\(process.name) cannot read its message at \(start)")
+    }
+
+    func unexplainedRecoveryFailure(of host: BrokerHost, _ reason: String) {
+        guard !host.store.isDamaged else { return }
+        self.world.violated(
+            .recoversWhenHealed, "\(host.name) cannot recover an undamaged log: \(reason)")
+    }
+
+    // MARK: From time to time, and at the end
+
+    func checkEverything() {
+        for (group, golden) in self.golden.sorted(by: { $0.key < $1.key }) where golden.end > .zero
+        {
+            self.checkMembers(of: group, hold: 0..<golden.end.bytes)
+        }
+    }
+
+    func goldenEnd(of group: Int) -> PhysicalOffset { self.golden[group]?.end ?? .zero }
+
+    private func key(_ process: BrokerProcess) -> Engine {
+        Engine(
+            broker: process.name, incarnation: process.incarnation, number: process.engineNumber)
+    }
+}

@@ -1,0 +1,241 @@
+import BrokerEngine
+import LogCore
+package import MessageFormat
+
+/// The log of one broker on a virtual disk: what `LogStore` is on a real one.
+package final class VirtualLogStore: LogSource {
+    package let directory: String
+    package private(set) var logID: UInt64
+    package private(set) var segmentBytes: Int
+    private(set) var segments: [PhysicalOffset: VirtualFile] = [:]
+    private var indexes: [PhysicalOffset: VirtualFile] = [:]
+    /// Ranges whose bytes a fault has changed behind the broker's back.
+    private(set) var damaged: [Range<Int64>] = []
+
+    package init(directory: String, logID: UInt64, segmentBytes: Int) {
+        self.directory = directory
+        self.logID = logID
+        self.segmentBytes = segmentBytes
+        self.segments[.zero] = VirtualFile()
+    }
+
+    package var segmentBases: [PhysicalOffset] { self.segments.keys.sorted() }
+
+    package func base(of position: PhysicalOffset) -> PhysicalOffset {
+        PhysicalOffset(position.bytes - position.bytes % Int64(self.segmentBytes))
+    }
+
+    // MARK: Recovery
+
+    package func scan(
+        segment base: PhysicalOffset, from start: PhysicalOffset?,
+        visit: (UnsafeRawBufferPointer, LogBatchHeader) throws -> Void
+    ) throws -> ScanResult {
+        guard let file = self.segments[base] else {
+            throw ReadFailure(reason: "no segment at \(base.bytes)")
+        }
+        return try file.bytes.withUnsafeBytes {
+            try self.scan($0, base: base, from: start ?? base, visit: visit)
+        }
+    }
+
+    private func scan(
+        _ bytes: UnsafeRawBufferPointer, base: PhysicalOffset, from start: PhysicalOffset,
+        visit: (UnsafeRawBufferPointer, LogBatchHeader) throws -> Void
+    ) throws -> ScanResult {
+        var position = start
+        var batches = 0
+        while position.distance(from: base) + LogBatchHeader.count <= self.segmentBytes {
+            switch self.batch(in: bytes, base: base, at: position) {
+            case .success(let header):
+                let offset = position.distance(from: base)
+                try visit(
+                    UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + header.length)]),
+                    header)
+                batches += 1
+                position = position.advanced(by: header.paddedLength)
+            case .failure(let reason):
+                let later = self.nextBatch(in: bytes, base: base, behind: position)
+                return ScanResult(
+                    end: position, batches: batches, stoppedBy: reason, laterValidBatch: later)
+            }
+        }
+        return ScanResult(end: position, batches: batches, stoppedBy: nil, laterValidBatch: nil)
+    }
+
+    private func batch(
+        in bytes: UnsafeRawBufferPointer, base: PhysicalOffset, at position: PhysicalOffset
+    ) -> Result<LogBatchHeader, LogBatchError> {
+        let offset = min(position.distance(from: base), bytes.count)
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+        guard rest.count >= LogBatchHeader.count else {
+            let isZero = rest.allSatisfy { $0 == 0 }
+            return .failure(
+                isZero ? .empty : .truncated(bytes: rest.count, needed: LogBatchHeader.count))
+        }
+        return Result { () throws(LogBatchError) in
+            try LogBatchHeader(checking: rest, at: position, logID: self.logID)
+        }
+    }
+
+    private func nextBatch(
+        in bytes: UnsafeRawBufferPointer, base: PhysicalOffset, behind position: PhysicalOffset
+    ) -> PhysicalOffset? {
+        var candidate = position.advanced(by: LogBatchHeader.alignment)
+        while candidate.distance(from: base) + LogBatchHeader.count <= bytes.count {
+            let magic = bytes.loadUnaligned(
+                fromByteOffset: candidate.distance(from: base), as: UInt32.self)
+            if UInt32(bigEndian: magic) == LogBatchHeader.magic,
+                case .success = self.batch(in: bytes, base: base, at: candidate)
+            {
+                return candidate
+            }
+            candidate = candidate.advanced(by: LogBatchHeader.alignment)
+        }
+        return nil
+    }
+
+    package func index(of base: PhysicalOffset) throws -> SegmentIndexReader? {
+        guard let file = self.indexes[base] else { return nil }
+        let bytes = file.bytes
+        return try SegmentIndexReader(base: base, logID: self.logID, fileBytes: bytes.count) {
+            offset, buffer throws(SegmentIndexError) in
+            guard offset + buffer.count <= bytes.count else {
+                throw .truncated(bytes: bytes.count, needed: offset + buffer.count)
+            }
+            bytes.withUnsafeBytes { buffer.copyBytes(from: $0[offset..<(offset + buffer.count)]) }
+        }
+    }
+
+    package func putIndex(_ base: PhysicalOffset, image: [UInt8]) throws {
+        self.indexes[base] = VirtualFile(image)
+    }
+
+    package func cut(to end: PhysicalOffset) throws {
+        let base = self.base(of: end)
+        for later in self.segmentBases where later > base {
+            self.segments[later] = nil
+            self.indexes[later] = nil
+        }
+        self.indexes[base] = nil
+        let file = self.makeSegment(base)
+        file.truncate(to: end.distance(from: base))
+        self.damaged.removeAll { $0.upperBound > end.bytes }
+    }
+
+    // MARK: Changes of the whole log
+
+    /// Everything goes; an empty log of this identity begins at `start`.
+    package func startOver(logID: UInt64, segmentBytes: Int, start: PhysicalOffset) {
+        self.logID = logID
+        self.segmentBytes = segmentBytes
+        self.segments = [start: VirtualFile()]
+        self.indexes.removeAll()
+        self.damaged.removeAll()
+    }
+
+    package func deleteSegment(_ base: PhysicalOffset) {
+        self.segments[base] = nil
+        self.indexes[base] = nil
+    }
+
+    func losePower(_ random: inout SeededGenerator) {
+        for base in self.segmentBases { self.segments[base]?.losePower(&random) }
+    }
+}
+
+// MARK: - Writing and reading
+
+extension VirtualLogStore {
+    @discardableResult
+    func makeSegment(_ base: PhysicalOffset) -> VirtualFile {
+        if let file = self.segments[base] { return file }
+        let file = VirtualFile()
+        self.segments[base] = file
+        return file
+    }
+
+    func write(_ bytes: [UInt8], at position: PhysicalOffset) {
+        let base = self.base(of: position)
+        self.makeSegment(base).write(bytes, at: position.distance(from: base))
+    }
+
+    func flush() {
+        for file in self.segments.values where file.hasPending { file.flush() }
+    }
+
+    /// The bytes of a range that lies in one segment; nil when they are not all there.
+    func bytes(at position: PhysicalOffset, count: Int) -> ArraySlice<UInt8>? {
+        let base = self.base(of: position)
+        let offset = position.distance(from: base)
+        guard let file = self.segments[base], offset + count <= file.bytes.count else {
+            return nil
+        }
+        return file.bytes[offset..<(offset + count)]
+    }
+
+    func isDurable(at position: PhysicalOffset, count: Int) -> Bool {
+        let base = self.base(of: position)
+        let offset = position.distance(from: base)
+        return self.segments[base]?.isDurable(offset..<(offset + count)) ?? false
+    }
+
+    /// One message, checked against its entry.
+    func message(_ entry: IndexEntry) -> ArraySlice<UInt8>? {
+        guard let bytes = self.bytes(at: entry.position, count: Int(entry.size)) else { return nil }
+        let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
+        return checksum == entry.checksum ? bytes : nil
+    }
+
+    /// Whole batches from `from` on, and where the next one lies.
+    func read(from: PhysicalOffset, end: PhysicalOffset, bytesMax: Int) throws -> LogRead {
+        let base = self.base(of: from)
+        let segmentEnd = base.advanced(by: self.segmentBytes)
+        guard let file = self.segments[base] else {
+            throw ReadFailure(reason: "no segment at \(base.bytes)")
+        }
+        let stop = file.bytes.withUnsafeBytes { bytes in
+            var position = from
+            while position < end, position < segmentEnd,
+                case .success(let header) = self.batch(in: bytes, base: base, at: position)
+            {
+                let next = position.advanced(by: header.paddedLength)
+                guard next <= end, position == from || next.distance(from: from) <= bytesMax else {
+                    break
+                }
+                position = next
+            }
+            return position
+        }
+        guard stop > from else {
+            guard end >= segmentEnd else {
+                throw ReadFailure(reason: "no sound batch at \(from.bytes)")
+            }
+            return LogRead(bytes: [], position: from, next: segmentEnd)
+        }
+        let first = from.distance(from: base)
+        let last = min(stop.distance(from: base), file.bytes.count)
+        return LogRead(bytes: Array(file.bytes[first..<last]), position: from, next: stop)
+    }
+
+    // MARK: Faults
+
+    /// Changes one bit of what is stored. Returns where, or nil when nothing is stored.
+    func rot(_ random: inout SeededGenerator) -> PhysicalOffset? {
+        let bases = self.segmentBases.filter { !(self.segments[$0]?.bytes.isEmpty ?? true) }
+        guard let base = random.pick(bases), let file = self.segments[base] else { return nil }
+        let offset = random.below(file.bytes.count)
+        file.flipBit(random.below(8), at: offset)
+        let position = base.advanced(by: offset)
+        self.damaged.append(position.bytes..<(position.bytes + 1))
+        return position
+    }
+
+    func noteDamage(_ range: Range<Int64>) { self.damaged.append(range) }
+
+    var isDamaged: Bool { !self.damaged.isEmpty }
+
+    func isDamaged(_ range: Range<Int64>) -> Bool {
+        self.damaged.contains { $0.overlaps(range) }
+    }
+}

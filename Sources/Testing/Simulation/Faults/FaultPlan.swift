@@ -1,0 +1,39 @@
+/// Which faults a run draws from, and for how long.
+package struct FaultPlan: Sendable {
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        case killProcess = "kill"
+        case cutPower = "power cut"
+        case killGroup = "kill a whole group"
+        case cutPowerOfGroup = "power cut of a whole group"
+        case killControllers = "kill all controllers"
+        case restartBurst = "restarts in a burst"
+        case pause = "pause"
+        case isolate = "isolate"
+        case isolateOneWay = "isolate one way"
+        case partition = "partial partition"
+        case delay = "delay"
+        case breakConnections = "break connections"
+        case slowDisk = "slow disk"
+        case fullDisk = "full disk"
+        case failFlush = "failing flush"
+        case rot = "bit flip"
+        case misdirect = "misdirected write"
+        case jumpClock = "clock jump"
+        case driftClock = "clock drift"
+        case killConsumer = "kill a consumer"
+    }
+
+    package var kinds: [Kind] = Kind.allCases
+    /// The most faults of one run.
+    package var countMax = 10
+    /// Faults begin within this time.
+    package var span: Duration = .milliseconds(3_500)
+
+    package init() {}
+
+    package static var none: FaultPlan {
+        var plan = FaultPlan()
+        plan.countMax = 0
+        return plan
+    }
+}

@@ -1,0 +1,147 @@
+import BrokerEngine
+import LogCore
+import MessageFormat
+import NIOCore
+import RemotingProtocol
+import ReplicationProtocol
+
+extension BrokerProcess {
+    /// Returns whether the engine has heard something new by it.
+    func perform(_ effect: Effect) -> Bool {
+        switch effect {
+        case .answer(let caller, let command):
+            self.clients[caller.connection]?.send(command.framed)
+        case .answerSend(let caller, let response):
+            self.outside.checks.answered(response, by: self)
+            var bytes = ByteBuffer()
+            response.encode(into: &bytes, as: .json)
+            self.clients[caller.connection]?.send(bytes)
+        case .deliver(let caller, let head, let entries, let offset):
+            self.deliver(entries, head, from: offset, to: caller)
+        case .notify(let connection, let command):
+            self.clients[connection]?.send(command.framed)
+        case .write(let batches, _): self.write(batches)
+        case .readEntries, .searchEntries, .findByKey, .readMessages, .readMessage:
+            self.read(effect)
+            return true
+        case .seal(let contents): self.seal(contents)
+        case .deleteSegment(let base):
+            self.host.store.deleteSegment(base)
+            self.engine?.deleted(base)
+            return true
+        case .connectToMaster(let address, let link): self.connect(to: address, as: link)
+        case .replicate(let link, let message): self.replicate(message, on: link)
+        case .closeLink(let link): self.closeLink(link)
+        case .readLog(let link, let from, let end, let bytesMax):
+            self.readLog(for: link, from: from, end: end, bytesMax: bytesMax)
+        case .alterSyncStateSet(let proposal): self.propose(proposal)
+        case .changeLog(let change): self.changeLog(change)
+        case .roleChanged(let role): self.roleChanged(role)
+        case .warn(let remark): self.world.say("\(self.name): \(remark)")
+        case .register: self.registerSoon()
+        case .spread: break
+        }
+        return false
+    }
+
+    private func roleChanged(_ role: BrokerRole) {
+        self.world.say("\(self.name): is \(role)")
+        self.outside.checks.roleChanged(to: role, of: self)
+        self.registerSoon()
+    }
+
+    // MARK: Reads
+
+    private func deliver(
+        _ entries: [IndexEntry], _ head: PullResponse, from offset: QueueOffset, to caller: Caller
+    ) {
+        guard let connection = self.clients[caller.connection] else { return }
+        var body = ByteBuffer()
+        var head = head
+        for (index, entry) in entries.enumerated() {
+            guard let bytes = self.host.store.message(entry) else {
+                self.world.probes.hit("damaged message not served")
+                self.outside.checks.unreadable(entry, of: self)
+                guard index > 0 else { return self.refuseDamaged(offset, caller, connection) }
+                head.nextBeginOffset = offset.value + Int64(index)
+                break
+            }
+            body.writeBytes(bytes)
+        }
+        var frame = ByteBuffer()
+        head.encodeHead(bodyCount: body.readableBytes, into: &frame, as: .json)
+        frame.writeBuffer(&body)
+        connection.send(frame)
+    }
+
+    private func refuseDamaged(_ offset: QueueOffset, _ caller: Caller, _ end: ConnectionEnd) {
+        end.send(
+            RemotingCommand.response(
+                .systemError, to: caller.opaque,
+                remark: "the message at offset \(offset.value) is damaged on disk"
+            ).framed)
+    }
+
+    private func read(_ effect: Effect) {
+        let now = self.now
+        switch effect {
+        case .readEntries(let ticket, let segment, let ordinals):
+            self.engine?.entriesRead(
+                ticket, self.reading(segment) { try $0.entries(ordinals) }, at: now)
+        case .searchEntries(let ticket, let segment, let ordinals, let time):
+            self.engine?.entryFound(
+                ticket,
+                self.reading(segment) {
+                    let found = try $0.firstOrdinal(in: ordinals, storedAtOrAfter: time)
+                    return found < ordinals.upperBound ? found : nil
+                }, at: now)
+        case .findByKey(let ticket, _, _, _):
+            self.engine?.entriesRead(ticket, .success([]), at: now)
+        case .readMessages(let ticket, let entries):
+            let bytes = entries.compactMap { self.host.store.message($0) }.flatMap { $0 }
+            self.engine?.messagesRead(ticket, .success(bytes), at: now)
+        case .readMessage(let ticket, _):
+            self.engine?.messagesRead(
+                ticket, .failure(ReadFailure(reason: "not simulated")), at: now)
+        default: break
+        }
+    }
+
+    private func reading<Value>(
+        _ segment: PhysicalOffset, _ body: (SegmentIndexReader) throws -> Value
+    ) -> Result<Value, ReadFailure> {
+        do {
+            guard let reader = try self.host.store.index(of: segment) else {
+                throw ReadFailure(reason: "no index file of the segment at \(segment.bytes)")
+            }
+            return .success(try body(reader))
+        } catch {
+            self.rebuildIndex(segment)
+            return .failure(ReadFailure(reason: "\(error)"))
+        }
+    }
+
+    private func rebuildIndex(_ base: PhysicalOffset) {
+        self.world.probes.hit("damaged index made anew")
+        self.later(.milliseconds(1)) { process in
+            let recovery = LogRecovery(source: process.host.store) { _ in }
+            guard let segment = try? recovery.madeAnew(base) else { return }
+            process.engine?.sealed(base, youngest: segment.youngest, runs: segment.runs)
+            process.planTurn()
+        }
+    }
+
+    private func seal(_ contents: SegmentContents) {
+        self.world.probes.hit("segment sealed")
+        self.later(self.world.random.duration(in: .milliseconds(1)...(.milliseconds(20)))) {
+            process in
+            guard let segment = try? SealedSegment(sealing: contents, in: process.host.store) else {
+                process.engine?.sealingFailed(contents.base, at: process.now)
+                return process.planTurn()
+            }
+            process.engine?.sealed(
+                contents.base, youngest: segment.youngest, runs: segment.runs)
+            process.planTurn()
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import ClientEngine
+import MessageFormat
+import NIOCore
+import RemotingProtocol
+
+/// A machine outside all faults: it makes the topic, and reads everything in the end.
+final class OperatorHost {
+    let machine: Machine
+    private let outside: Outside
+    private let history: History
+    private var remoting: VirtualRemotingClient?
+    private(set) var topicsMade: Set<Int> = []
+    /// Queues whose end was reached, and what was found in each.
+    private(set) var drained: [MessageQueue: [UInt64]] = [:]
+    private var offsets: [MessageQueue: Int64] = [:]
+    /// Queues that cannot be read to their end, because a copy was damaged by a fault.
+    private(set) var stuck: Set<MessageQueue> = []
+
+    init(outside: Outside, history: History) {
+        self.outside = outside
+        self.history = history
+        self.machine = Machine(name: "operator", host: "10.0.8.1", world: outside.world)
+    }
+
+    func start() {
+        self.machine.start {}
+        self.remoting = VirtualRemotingClient(self.machine, self.outside.network)
+        for group in 0..<self.outside.plan.groups { self.makeTopic(in: group) }
+    }
+
+    private func master(of group: Int) -> BrokerHost? {
+        self.outside.checks.brokers.first {
+            $0.group == group && $0.isMaster
+        }
+    }
+
+    private func makeTopic(in group: Int) {
+        guard let master = self.master(of: group) else {
+            return self.machine.after(.milliseconds(50)) { [weak self] in self?.makeTopic(in: group)
+            }
+        }
+        let queues = String(self.outside.plan.queues)
+        let request = RemotingCommand.request(
+            .updateAndCreateTopic,
+            fields: [
+                "topic": self.outside.plan.topic, "defaultTopic": "TBW102",
+                "readQueueNums": queues, "writeQueueNums": queues, "perm": "6",
+                "topicFilterType": "SINGLE_TAG", "topicSysFlag": "0", "order": "false",
+            ])
+        self.remoting?.call(request, to: master.address, timeout: .seconds(1)) {
+            [weak self] result in
+            guard let self else { return }
+            if case .success(let answer) = result, answer.responseCode == .success {
+                self.topicsMade.insert(group)
+            } else {
+                self.machine.after(.milliseconds(100)) { [weak self] in self?.makeTopic(in: group) }
+            }
+        }
+    }
+
+    // MARK: Reading everything
+
+    func drain() {
+        for group in 0..<self.outside.plan.groups {
+            for queue in 0..<self.outside.plan.queues {
+                let queue = MessageQueue(
+                    topic: self.outside.plan.topic,
+                    brokerName: self.outside.plan.brokerName(group), queueID: queue)
+                self.drained[queue] = []
+                self.offsets[queue] = 0
+                self.pull(queue, group)
+            }
+        }
+    }
+
+    private func pull(_ queue: MessageQueue, _ group: Int) {
+        guard let master = self.master(of: group) else { return self.pullLater(queue, group) }
+        let request = QueuePull(
+            group: "drain", queue: queue, offset: QueueOffset(self.offsets[queue] ?? 0),
+            subscription: SubscriptionData(
+                topic: queue.topic, expression: "*", version: 1),
+            messagesMax: 64, hold: .zero)
+        self.remoting?.call(request.command, to: master.address, timeout: .seconds(1)) {
+            [weak self] result in
+            self?.pulled(PullAnswer(result, of: request), queue, group, from: master)
+        }
+    }
+
+    private func pullLater(_ queue: MessageQueue, _ group: Int) {
+        self.machine.after(.milliseconds(100)) { [weak self] in self?.pull(queue, group) }
+    }
+
+    private func pulled(
+        _ answer: PullAnswer, _ queue: MessageQueue, _ group: Int, from master: BrokerHost
+    ) {
+        switch answer {
+        case .found(let messages, let progress):
+            for message in messages {
+                self.history.saw(message, by: "the final reading")
+                if let value = History.value(in: message.body) {
+                    self.drained[queue]?.append(value)
+                }
+            }
+            self.offsets[queue] = progress.next.value
+            self.pull(queue, group)
+        case .nothing(let progress) where progress.next.value >= progress.max.value:
+            self.done.insert(queue)
+        case .nothing(let progress):
+            self.offsets[queue] = progress.next.value
+            self.pull(queue, group)
+        case .moved(let progress):
+            self.outside.world.say("the final reading of \(queue) was moved to \(progress.next)")
+            self.done.insert(queue)
+        case .refused where master.store.isDamaged:
+            // Damage is told, not served: the message counts as unreadable, not as lost.
+            self.stuck.insert(queue)
+            self.done.insert(queue)
+        case .refused, .failed: self.pullLater(queue, group)
+        }
+    }
+
+    private var done: Set<MessageQueue> = []
+
+    var isDrained: Bool { !self.drained.isEmpty && self.done.count == self.drained.count }
+}

@@ -1,0 +1,19 @@
+/// What every simulated process reaches beside itself.
+final class Outside {
+    let world: World
+    let network: VirtualNetwork
+    let plan: ClusterPlan
+    let checks: InvariantChecks
+    let sabotage: Sabotage?
+
+    init(
+        world: World, network: VirtualNetwork, plan: ClusterPlan, checks: InvariantChecks,
+        sabotage: Sabotage?
+    ) {
+        self.world = world
+        self.network = network
+        self.plan = plan
+        self.checks = checks
+        self.sabotage = sabotage
+    }
+}
