@@ -1,0 +1,116 @@
+package import RemotingProtocol
+
+/// Why a controller cannot be configured as asked.
+package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// Everything an operator may set, with RocketMQ's names in the file.
+package struct ControllerConfiguration: Sendable {
+    package static let defaultPort = 9878
+
+    package var groupName = "apus"
+    /// This controller's name among `peers`; needed unless there is one only.
+    package var id: String?
+    /// All controllers of the group, this one too, with the addresses of their requests. Raft's
+    /// links use the port after.
+    package var peers = [ControllerPeer(id: "n0", address: "127.0.0.1:9878")]
+    package var dataDirectory = "controller-store"
+    /// The address to listen on; that of `peers` when it is not said.
+    package var listenHost: String?
+    private var listenPort: Int?
+
+    package init() {}
+
+    /// Applies a configuration file's text. Returns the names of keys that mean nothing here.
+    package mutating func apply(properties text: String) throws(ConfigurationError) -> [String] {
+        var unknown: [String] = []
+        for (key, value) in PropertiesText(parsing: text).pairs {
+            if try !self.set(key, value) { unknown.append(key) }
+        }
+        return unknown
+    }
+
+    private mutating func set(_ key: String, _ value: String) throws(ConfigurationError) -> Bool {
+        switch key {
+        case "controllerGroup", "controllerDLegerGroup": self.groupName = value
+        case "controllerSelfId", "controllerDLegerSelfId": self.id = value
+        case "controllerPeers", "controllerDLegerPeers": self.peers = try Self.peers(value)
+        case "controllerStorePath": self.dataDirectory = value
+        case "bindAddress": self.listenHost = value
+        case "listenPort":
+            guard let port = UInt16(value) else {
+                throw ConfigurationError("listenPort is a number from 0 to 65535, not \(value)")
+            }
+            self.listenPort = Int(port)
+        default: return false
+        }
+        return true
+    }
+
+    /// `n0-127.0.0.1:9878;n1-127.0.0.1:9888`
+    package static func peers(_ text: String) throws(ConfigurationError) -> [ControllerPeer] {
+        var peers: [ControllerPeer] = []
+        for part in text.split(whereSeparator: { $0 == ";" || $0 == "," || $0 == " " }) {
+            guard let dash = part.firstIndex(of: "-") else {
+                throw ConfigurationError("a controller is NAME-HOST:PORT, not \(part)")
+            }
+            let peer = ControllerPeer(
+                id: String(part[..<dash]), address: String(part[part.index(after: dash)...]))
+            _ = try ControllerEndpoint(peer.address)
+            peers.append(peer)
+        }
+        return peers
+    }
+}
+
+extension ControllerConfiguration {
+    /// This controller among its peers, after everything was checked.
+    func checkedSelf() throws(ConfigurationError) -> (id: String, endpoint: ControllerEndpoint) {
+        guard (1...9).contains(self.peers.count) else {
+            throw ConfigurationError(
+                "controllerPeers names \(self.peers.count) controllers, not 1 to 9")
+        }
+        guard Set(self.peers.map(\.id)).count == self.peers.count,
+            Set(self.peers.map(\.address)).count == self.peers.count
+        else { throw ConfigurationError("controllerPeers names a controller or address twice") }
+        for name in self.peers.map(\.id) + [self.groupName]
+        where name.isEmpty || name.utf8.count > 100 {
+            throw ConfigurationError("a name has 1 to 100 bytes, not '\(name)'")
+        }
+        guard let id = self.id ?? (self.peers.count == 1 ? self.peers[0].id : nil) else {
+            throw ConfigurationError("controllerSelfId must say which of the controllers this is")
+        }
+        guard let own = self.peers.first(where: { $0.id == id }) else {
+            throw ConfigurationError("controllerSelfId \(id) is not among controllerPeers")
+        }
+        let endpoint = try ControllerEndpoint(own.address)
+        if let port = self.listenPort, port != endpoint.port {
+            throw ConfigurationError(
+                "listenPort \(port) is not the port of \(id) in controllerPeers, \(endpoint.port)")
+        }
+        return (id, endpoint)
+    }
+}
+
+/// Where a controller answers requests; its Raft links are at the port after.
+struct ControllerEndpoint: Hashable, Sendable {
+    let host: String
+    let port: Int
+
+    init(_ address: String) throws(ConfigurationError) {
+        guard let colon = address.lastIndex(of: ":"), colon > address.startIndex,
+            let port = Int(address[address.index(after: colon)...]), (1...65_534).contains(port)
+        else {
+            throw ConfigurationError(
+                "a controller's address is HOST:PORT with a port from 1 to 65534, not \(address)")
+        }
+        self.host = String(address[..<colon])
+        self.port = port
+    }
+
+    var raftPort: Int { self.port + 1 }
+    var raftAddress: String { "\(self.host):\(self.raftPort)" }
+}

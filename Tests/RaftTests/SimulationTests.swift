@@ -1,0 +1,95 @@
+import MessageFormat
+import Testing
+
+@testable import Raft
+
+/// Method: a group on a simulated network and simulated disks; faults, proposals, reads, snapshots
+/// and changes of the group are drawn from the seed. At the end everything is healed, so that what
+/// is still missing is lost, not late.
+@Suite("a group keeps its promises under any faults")
+struct SimulationTests {
+    @Test("hundreds of seeds", arguments: 0..<10)
+    func seeds(block: Int) {
+        for seed in (block * 30)..<(block * 30 + 30) { self.run(seed: UInt64(seed)) }
+    }
+
+    private func run(seed: UInt64) {
+        var random = SeededGenerator(state: seed &* 31 &+ 17)
+        let faults = Faults.drawn(from: &random)
+        let group = SimulatedGroup(
+            Bool.random(using: &random) ? 3 : 5, spares: 1, seed: seed, faults: faults, Self.quick)
+        group.checks.isMembershipFixed = faults.change == 0
+        for number in 0..<1_500 {
+            group.step()
+            self.disturb(group, number)
+            guard group.checks.problems.isEmpty else { break }
+        }
+        self.heal(group)
+        group.run(3_000) { self.isConverged(group) }
+        #expect(group.checks.problems == [], "replay with seed \(seed)")
+        #expect(self.isConverged(group), "seed \(seed): the healed group does not converge")
+    }
+
+    private static func quick(_ settings: inout RaftSettings) {
+        settings.heartbeatInterval = .milliseconds(10)
+        settings.electionTimeout = .milliseconds(60)...(.milliseconds(120))
+        settings.candidateTimeout = .milliseconds(30)...(.milliseconds(60))
+        settings.lostLeaderTimeout = .milliseconds(5)...(.milliseconds(20))
+        settings.messageBytesMax = 128
+        settings.messagesInFlightMax = 4
+        settings.snapshotChunkBytes = 16
+        settings.entriesKeptBehindSnapshot = 4
+        settings.learnerLagMax = 4
+    }
+
+    private func disturb(_ group: SimulatedGroup, _ number: Int) {
+        let name = group.names.randomElement(using: &group.random)!
+        if group.random.happens(0.2) {
+            group.propose([UInt8(truncatingIfNeeded: number), UInt8(number >> 8)], to: name)
+        }
+        if group.random.happens(0.1) { group.read(at: name) }
+        if group.random.happens(0.01) { group.compact(name) }
+        if group.random.happens(group.faults.crash) {
+            group.crash(name, tellingPeers: Bool.random(using: &group.random))
+        }
+        if group.random.happens(0.01) { group.start(name) }
+        if group.random.happens(group.faults.transfer) { group.transfer(to: nil) }
+        if group.random.happens(group.faults.change) { self.change(group, name) }
+        if group.random.happens(group.faults.partition) { self.partition(group, name) }
+        if group.random.happens(0.01) { group.heal() }
+    }
+
+    private func change(_ group: SimulatedGroup, _ name: NodeID) {
+        guard let leader = group.leader, let node = group.node(leader) else { return }
+        let membership = node.membership
+        if membership.learners.contains(name) {
+            _ = group.change(.promote(name))
+        } else if !membership.contains(name) {
+            _ = group.change(.addLearner(name))
+        } else if membership.voters.count > 2 {
+            _ = group.change(.remove(name))
+        }
+    }
+
+    private func partition(_ group: SimulatedGroup, _ name: NodeID) {
+        if Bool.random(using: &group.random) { return group.isolate(name) }
+        let other = group.names.randomElement(using: &group.random)!
+        group.blocked.insert([name, other])
+    }
+
+    private func heal(_ group: SimulatedGroup) {
+        group.faults = .none
+        group.heal()
+        for name in group.names { group.start(name) }
+    }
+
+    /// A leader, a fresh entry applied by every member of its group.
+    private func isConverged(_ group: SimulatedGroup) -> Bool {
+        guard let leader = group.leader, let node = group.node(leader), node.isLeaderReady else {
+            return false
+        }
+        if node.committed == node.lastIndex, group.time % 50 == 0 { group.propose([0xFF, 0xFF]) }
+        return group.time % 50 == 40 && node.committed == node.lastIndex
+            && node.membership.nodes.allSatisfy { group.node($0)?.applied == node.applied }
+    }
+}
