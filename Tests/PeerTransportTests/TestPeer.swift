@@ -34,8 +34,8 @@ final class TestPeer: PeerLinkDelegate {
     func opened(_ link: PeerLink) { self.log.yield(.opened(link)) }
 
     func received(_ payloads: [ByteBuffer], from link: PeerLink) {
-        self.log.yield(.received(payloads.map(\.bytes)))
         self.behaviour(payloads, link)
+        self.log.yield(.received(payloads.map(\.bytes)))
     }
 
     func becameWritable(_ link: PeerLink) { self.log.yield(.writable) }
