@@ -24,6 +24,8 @@ struct ApusBroker: AsyncParsableCommand {
     var config: String?
     @Option(help: "Name servers, as \"host:port;host:port\".")
     var nameServer: String?
+    @Option(help: "Controllers that steer the broker's group, as \"host:port;host:port\".")
+    var controller: String?
     @Option(help: "Name of the cluster.")
     var cluster: String?
     @Option(help: "Name of the broker group.")
@@ -73,6 +75,9 @@ struct ApusBroker: AsyncParsableCommand {
         }
         if let value = self.nameServer {
             configuration.nameServers = BrokerConfiguration.addresses(value)
+        }
+        if let value = self.controller {
+            configuration.controllers = BrokerConfiguration.addresses(value)
         }
         if let value = self.cluster { configuration.clusterName = value }
         if let value = self.brokerName { configuration.brokerName = value }

@@ -36,6 +36,11 @@ final class ControllerCaller: Sendable {
         self.leader.withLock { $0 = address }
     }
 
+    /// False when another one is known to lead.
+    func mayLead(_ address: String) -> Bool {
+        self.leader.withLock { $0.map { $0 == address } ?? true }
+    }
+
     private func forget(_ address: String) {
         self.leader.withLock { if $0 == address { $0 = nil } }
     }

@@ -97,7 +97,7 @@ final class ControllerLink {
             self.caller.note(leader: heard.controllerLeaderAddress)
             self.heard(heard.view)
         case .controllerBrokerNeedToBeRegistered, .controllerBrokerMetadataNotExist:
-            self.unknown(at: address, answer)
+            self.unknown(at: address)
         default:
             self.complain("\(address) refuses heartbeats: \(answer.code) \(answer.remark ?? "")")
         }
@@ -105,9 +105,8 @@ final class ControllerLink {
 
     /// A follower may not know of a registration that the leader has answered already: only the
     /// leader's word counts.
-    private func unknown(at address: String, _ answer: ReceivedCommand) {
-        guard (try? answer.bool("isLeader")) ?? true else { return }
-        self.isRegistered = false
+    private func unknown(at address: String) {
+        if self.caller.mayLead(address) { self.isRegistered = false }
     }
 
     /// A view from anybody: the engine takes what is news.
