@@ -99,7 +99,7 @@ struct HistoryTests {
     func torn() throws {
         let (reader, events) = try self.read(String(self.text.dropLast(9)))
         #expect(events == self.events.dropLast())
-        #expect(reader.tornLine?.hasPrefix("{\"t\":19,") == true)
+        #expect(reader.tornLine?.hasPrefix("{\"t\":22,") == true)
     }
 
     @Test(
