@@ -19,6 +19,7 @@ struct GroupBench {
         var change: LogChange?
         var roles: [BrokerRole] = []
         var warnings: [String] = []
+        var relayed: [(code: Int32, to: String)] = []
         /// Its end of each link → the other broker and its end.
         var links: [LinkID: (broker: Int64, link: LinkID)] = [:]
     }
@@ -214,6 +215,8 @@ extension GroupBench {
         case .alterSyncStateSet(let proposal): self.brokers[id]?.proposals.append(proposal)
         case .changeLog(let change): self.brokers[id]?.change = change
         case .roleChanged(let role): self.brokers[id]?.roles.append(role)
+        case .relay(_, let command, let master):
+            self.brokers[id]?.relayed.append((command.code, master))
         case .warn(let text): self.brokers[id]?.warnings.append(text)
         default: break
         }

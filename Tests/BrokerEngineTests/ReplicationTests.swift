@@ -257,3 +257,29 @@ struct FailoverTests {
         #expect(!group[2].warnings.isEmpty)
     }
 }
+
+@Suite("A client of somebody else that still calls the old master")
+struct RelayTests {
+    @Test("is passed on to the new one, and not twice")
+    func relays() {
+        var group = GroupBench([1, 2], minInSync: 1)
+        group.view(master: 1, epoch: 1, set: [1], setEpoch: 1)
+        if case .startOver(let logID, _, let start) = group[2].change {
+            group.start(2, logID: logID, at: start)
+        }
+        group.view(to: [2], master: 1, epoch: 1, set: [1], setEpoch: 1)
+
+        var foreign = Requests.send()
+        foreign.language = LanguageCode(rawValue: 0)
+        let first = group.request(foreign, at: 2)
+        #expect(group[2].relayed.map(\.to) == ["b1"])
+        #expect(group.code(of: first, at: 2) == nil, "the master's answer comes back")
+
+        foreign.fields.append(HeaderField(name: "apusRelayed", value: "true"))
+        let second = group.request(foreign, at: 2)
+        #expect(group.code(of: second, at: 2) == .serviceNotAvailable)
+        let ours = group.request(Requests.send(), at: 2)
+        #expect(group.code(of: ours, at: 2) == .serviceNotAvailable)
+        #expect(group[2].relayed.count == 1)
+    }
+}

@@ -97,7 +97,9 @@ package struct BrokerEngine: Sendable {
     }
 
     private mutating func handle(_ command: ReceivedCommand, from caller: Caller) throws {
-        if !self.mayServe { try self.checkServedByAll(command) }
+        guard self.mayServe || self.isServedByAll(command) else {
+            return try self.relay(command, from: caller)
+        }
         switch RequestCode(rawValue: command.code) {
         case .sendMessage, .sendMessageV2, .sendBatchMessage:
             try self.send(command, from: caller)

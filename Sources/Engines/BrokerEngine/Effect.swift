@@ -10,6 +10,8 @@ package enum Effect: Sendable {
     /// Read these messages, check them, and send them behind the head. `from` is the offset that
     /// was asked for.
     case deliver(Caller, PullResponse, [IndexEntry], from: QueueOffset)
+    /// Pass the request on to the master, marked `apusRelayed`, and its answer back.
+    case relay(Caller, ReceivedCommand, to: String)
     /// A request of the broker's own, one-way.
     case notify(ConnectionID, RemotingCommand)
 

@@ -196,6 +196,13 @@ extension BrokerStart {
                     logger: logger)
                 Task { await spreader.spread(config) }
             },
+            call: { command, address, timeout, done in
+                if command.flag & CommandFlag.oneWay != 0 {
+                    client.sendOneWay(command, to: address, timeout: timeout)
+                } else {
+                    client.call(command, to: address, timeout: timeout, completion: done)
+                }
+            },
             background: { work in background.submit { _ in work() } },
             stop: { failed.yield($0) })
     }

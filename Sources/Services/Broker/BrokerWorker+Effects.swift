@@ -24,6 +24,8 @@ extension BrokerWorker {
             response.encode(into: &out.bytes, as: caller.serialization)
         case .deliver(let caller, let head, let entries, let offset):
             self.deliver(entries, head, from: offset, to: caller)
+        case .relay(let caller, let command, let master):
+            self.relay(command, of: caller, to: master)
         case .notify(let connection, let command):
             guard let out = self.outgoing(connection) else { return false }
             command.encode(into: &out.bytes, as: .json)

@@ -26,8 +26,8 @@ final class BrokerWorker {
     var isWaitingForSpace = false
     /// Sends are refused; what was taken is still written and answered.
     var isStopping = false
-    /// The process ends soon: another engine is not worth the trouble.
-    var isLeaving = false
+    /// The log is being closed: it changes no more.
+    var hasLeft = false
     var pace = DiskPace()
     var indexes: OpenIndexes
     var rebuilding: Set<PhysicalOffset> = []
@@ -180,6 +180,12 @@ final class Outgoing {
 struct BrokerOutside: Sendable {
     var register: @Sendable () -> Void
     var spread: @Sendable (TopicConfig) -> Void
+    /// Calls another broker.
+    var call:
+        @Sendable (
+            RemotingCommand, _ address: String, _ timeout: Duration,
+            _ done: @escaping @Sendable (Result<ReceivedCommand, RemotingError>) -> Void
+        ) -> Void
     /// Runs work that touches the disk for long on another thread.
     var background: @Sendable (@escaping @Sendable () -> Void) -> Void
     var stop: @Sendable (any Error) -> Void

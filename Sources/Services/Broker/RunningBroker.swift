@@ -97,7 +97,6 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
             let isSettled = try? await self.loop.submit {
                 guard let worker = self.worker, !worker.hasFailed else { return true }
                 worker.isStopping = true
-                worker.isLeaving = true
                 worker.lookAtDisk()
                 worker.engine.gatherAllOffsets()
                 worker.turn()
@@ -108,39 +107,31 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
         }
     }
 
-    /// Hands the mastership over and waits until somebody else has it, for at most five seconds, or
-    /// one when the controllers see nobody who could take it.
+    /// Hands the mastership over, for at most five seconds, or one when the controllers see nobody
+    /// who could take it. Then follows the new master until it has the new epoch: the new master
+    /// waits less for a replica that leaves than for one that never came.
     func handOver() async {
         let start = ContinuousClock.now
         while ContinuousClock.now - start < .seconds(5) {
-            let state = try? await self.loop.submit { () -> (isDone: Bool, isHopeless: Bool) in
-                guard let worker = self.worker, !worker.hasFailed else { return (true, true) }
-                worker.isLeaving = true
-                if !worker.isDrained { worker.drain(true) }
-                worker.goOnDraining()
-                worker.turn()
-                let isDone = !worker.isMasterOfGroup
-                return (isDone, !isDone && worker.group?.drain.problem != nil)
-            }.get()
-            guard let state, !state.isDone else { return }
-            if state.isHopeless, ContinuousClock.now - start > .seconds(1) { return }
-            try? await Task.sleep(for: .milliseconds(10))
+            let step = try? await self.loop.submit { self.worker?.leave() ?? .done }.get()
+            switch step {
+            case .done?, nil: return
+            case .hopeless? where ContinuousClock.now - start > .seconds(1): return
+            case .hopeless?, .waiting?: break
+            }
+            try? await Task.sleep(for: .milliseconds(5))
         }
     }
 
-    /// What is left to close, once the log is not being rebuilt.
+    /// What is left to close, once the log is not being rebuilt. Nothing changes it any more.
     func disk() async -> (LogStore, StoreWriter, LogCheckpoint?)? {
         while true {
-            let disk = try? await self.loop.submit {
-                self.worker.map {
-                    (
-                        $0.isRebuilding && !$0.isLeaving, $0.store, $0.writer, $0.currentCheckpoint
-                    )
-                }
-            }.get()
-            guard let disk else { return nil }
-            if !disk.0 { return (disk.1, disk.2, disk.3) }
-            try? await Task.sleep(for: .milliseconds(10))
+            let disk = try? await self.loop.submit { self.worker.map { $0.takeLeave() } }.get()
+            switch disk {
+            case .left(let store, let writer, let checkpoint)?: return (store, writer, checkpoint)
+            case .rebuilding?: try? await Task.sleep(for: .milliseconds(5))
+            case nil: return nil
+            }
         }
     }
 
@@ -158,6 +149,18 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
 }
 
 extension BrokerWorker {
+    enum Farewell: Sendable {
+        case left(LogStore, StoreWriter, LogCheckpoint?)
+        case rebuilding
+    }
+
+    func takeLeave() -> Farewell {
+        guard !self.isRebuilding else { return .rebuilding }
+        self.hasLeft = true
+        self.group?.links.closeAll()
+        return .left(self.store, self.writer, self.currentCheckpoint)
+    }
+
     /// The id by which name servers know this broker: masters are 0.
     var registeredID: Int64? {
         if self.hasFailed { return nil }

@@ -104,14 +104,26 @@ extension BrokerEngine {
 
     /// What a broker answers that is not the master: how it is, and who is connected to it, so that
     /// it knows the members of a group when it becomes master.
-    func checkServedByAll(_ command: ReceivedCommand) throws {
+    func isServedByAll(_ command: ReceivedCommand) -> Bool {
         switch RequestCode(rawValue: command.code) {
         case .heartBeat, .unregisterClient, .checkClientConfig, .getConsumerListByGroup,
             .getConsumerConnectionList, .getProducerConnectionList, .getBrokerRuntimeInfo,
             .getBrokerConfig, .getBrokerEpochCache, .getBrokerHAStatus:
-            return
-        default: throw self.notMaster
+            true
+        default: false
         }
+    }
+
+    /// A client came to a replica, which was its master when it last looked.
+    ///
+    /// RocketMQ's own clients look every 30 seconds: their requests are passed on to the master
+    /// meanwhile, once. Ours look as soon as they are refused.
+    mutating func relay(_ command: ReceivedCommand, from caller: Caller) throws {
+        guard let follower = self.follower, follower.stage == .following,
+            let master = self.group?.view?.masterAddress, !master.isEmpty,
+            caller.language != .other, command.string("apusRelayed") == nil
+        else { throw self.notMaster }
+        self.effects.append(.relay(caller, command, to: master))
     }
 
     /// What a client is told that came to the wrong broker. Clients look for the master then.

@@ -54,6 +54,27 @@ extension BrokerWorker {
         return self.engine.isSettled && report.confirmed >= report.logEnd
     }
 
+    enum LeavingStep: Sendable {
+        case done, waiting
+        /// The controllers see nobody who could take over.
+        case hopeless
+    }
+
+    /// The next step of a master that stops.
+    func leave() -> LeavingStep {
+        guard let report = self.report, !self.hasFailed else { return .done }
+        let wasMaster = self.isMasterOfGroup || self.isDrained
+        guard wasMaster else { return .done }
+        if !self.isDrained { self.drain(true) }
+        self.goOnDraining()
+        self.turn()
+        switch report.role {
+        case .master: return self.group?.drain.problem == nil ? .waiting : .hopeless
+        case .replica: return report.logEpoch >= report.masterEpoch ? .done : .waiting
+        case .fenced, .alone: return .waiting
+        }
+    }
+
     /// `apus broker drain`: answered at once, with the role as it is.
     func answerDrain(_ command: ReceivedCommand) -> RemotingCommand {
         guard self.group != nil else {

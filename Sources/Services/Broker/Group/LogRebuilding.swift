@@ -77,11 +77,12 @@ extension BrokerWorker {
     /// Clients are let go: what the old engine knew of them dies with it, and their next connection
     /// makes them say again who they are.
     func change(_ change: LogChange) {
-        guard let rebuilding = self.group?.rebuilding, !self.isRebuilding else { return }
+        guard let rebuilding = self.group?.rebuilding, !self.isRebuilding, !self.hasLeft else {
+            return
+        }
         self.logger.notice("the log changes: \(change)")
         self.isRebuilding = true
         self.group?.links.closeAll()
-        guard !self.isLeaving else { return }
         let report = self.engine.groupReport
         let (store, writer, next) = (self.store, self.writer, self.generation + 1)
         self.inBackground(

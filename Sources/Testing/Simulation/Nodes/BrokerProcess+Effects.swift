@@ -39,7 +39,7 @@ extension BrokerProcess {
         case .roleChanged(let role): self.roleChanged(role)
         case .warn(let remark): self.world.say("\(self.name): \(remark)")
         case .register: self.registerSoon()
-        case .spread: break
+        case .spread, .relay: break  // simulated clients look for the master themselves
         }
         return false
     }
