@@ -189,6 +189,13 @@ struct IntactLogTests {
         #expect(ward.isIntact(2) == false)
     }
 
+    @Test("who knows of more confirmed bytes than it has says itself that some are gone")
+    func confessed() {
+        var ward = Ward()
+        ward.hear(2, report(end: 40, confirmed: 60), at: .zero)
+        #expect(ward.isIntact(2) == false)
+    }
+
     @Test("what was written down survives all controllers' memories, until messages are given up")
     func written() {
         var ward = Ward()

@@ -89,6 +89,7 @@ extension ControllerEngine {
         for connection in self.liveness.connections(of: name) {
             self.effects.append(.notify(ConnectionID(value: connection), notification))
         }
+        self.considerElection(of: name)
     }
 
     private mutating func answerWrite(at position: LogPosition, _ outcome: ControllerOutcome) {

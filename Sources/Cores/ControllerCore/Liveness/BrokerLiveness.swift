@@ -158,7 +158,9 @@ extension BrokerLiveness {
             return ElectionCandidate(
                 brokerID: $0.key, incarnation: report.incarnation, lastEpoch: report.lastEpoch,
                 maxOffset: report.maxOffset, priority: report.priority,
-                isIntact: $0.value.isProven || report.maxOffset >= floor)
+                isIntact: ($0.value.isProven || report.maxOffset >= floor)
+                    // Its log ends before what it knows to be confirmed: it says so itself.
+                    && report.confirmOffset <= report.maxOffset)
         }
     }
 
