@@ -6,7 +6,7 @@ struct GroupChecks {
     var isMembershipFixed = true
     private var leaders: [Term: NodeID] = [:]
     private var committed: [LogIndex: RaftEntry] = [:]
-    private var machines: [[UInt8]] = []
+    private var longestMachine: [UInt8] = []
     /// The highest entry that a client was told is committed.
     private(set) var acknowledged = LogIndex.zero
 
@@ -48,15 +48,15 @@ struct GroupChecks {
         self.acknowledged = max(self.acknowledged, index)
     }
 
-    /// Every state machine goes through the same states.
-    mutating func machine(_ commands: [UInt8], of name: NodeID) {
-        guard let longest = self.machines.last else { return self.machines.append(commands) }
-        if commands.count > longest.count { self.machines = [commands] }
-        let (short, long) =
-            commands.count > longest.count ? (longest, commands) : (commands, longest)
-        if !long.starts(with: short) {
+    /// Every state machine goes through the same states: the last `count` commands are compared,
+    /// those before were when they were new.
+    mutating func machine(_ commands: [UInt8], of name: NodeID, last count: Int) {
+        let common = min(commands.count, self.longestMachine.count)
+        let compared = max(0, common - count)..<common
+        if commands[compared] != self.longestMachine[compared] {
             self.problems.append("the state machine of \(name) went another way")
         }
+        if commands.count > self.longestMachine.count { self.longestMachine = commands }
     }
 
     /// A read sees what was acknowledged before it was asked.

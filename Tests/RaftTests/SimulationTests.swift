@@ -8,18 +8,24 @@ import Testing
 /// is still missing is lost, not late.
 @Suite("a group keeps its promises under any faults")
 struct SimulationTests {
-    @Test("hundreds of seeds", arguments: 0..<10)
+    @Test("hundreds of seeds", arguments: 0..<8)
     func seeds(block: Int) {
-        for seed in (block * 30)..<(block * 30 + 30) { self.run(seed: UInt64(seed)) }
+        var probes = Probes()
+        for seed in (block * 25)..<(block * 25 + 25) {
+            probes.add(self.run(seed: UInt64(seed)))
+        }
+        // Faults that were never reached prove nothing.
+        #expect(probes.elections > 40 && probes.commits > 2_000 && probes.reads > 200)
+        #expect(probes.truncations > 1 && probes.restoredSnapshots > 10 && probes.crashes > 20)
     }
 
-    private func run(seed: UInt64) {
+    private func run(seed: UInt64) -> Probes {
         var random = SeededGenerator(state: seed &* 31 &+ 17)
         let faults = Faults.drawn(from: &random)
         let group = SimulatedGroup(
             Bool.random(using: &random) ? 3 : 5, spares: 1, seed: seed, faults: faults, Self.quick)
         group.checks.isMembershipFixed = faults.change == 0
-        for number in 0..<1_500 {
+        for number in 0..<1_000 {
             group.step()
             self.disturb(group, number)
             guard group.checks.problems.isEmpty else { break }
@@ -28,6 +34,7 @@ struct SimulationTests {
         group.run(3_000) { self.isConverged(group) }
         #expect(group.checks.problems == [], "replay with seed \(seed)")
         #expect(self.isConverged(group), "seed \(seed): the healed group does not converge")
+        return group.probes
     }
 
     private static func quick(_ settings: inout RaftSettings) {
@@ -38,17 +45,18 @@ struct SimulationTests {
         settings.messageBytesMax = 128
         settings.messagesInFlightMax = 4
         settings.snapshotChunkBytes = 16
-        settings.entriesKeptBehindSnapshot = 4
+        settings.entriesKeptBehindSnapshot = 1
         settings.learnerLagMax = 4
     }
 
     private func disturb(_ group: SimulatedGroup, _ number: Int) {
         let name = group.names.randomElement(using: &group.random)!
-        if group.random.happens(0.2) {
-            group.propose([UInt8(truncatingIfNeeded: number), UInt8(number >> 8)], to: name)
+        if group.random.happens(0.3) {
+            group.propose([UInt8(truncatingIfNeeded: number), UInt8(number >> 8)])
         }
+        if group.random.happens(0.2) { group.propose([UInt8(number >> 8)], to: name) }
         if group.random.happens(0.1) { group.read(at: name) }
-        if group.random.happens(0.01) { group.compact(name) }
+        if group.random.happens(0.05) { group.compact(name) }
         if group.random.happens(group.faults.crash) {
             group.crash(name, tellingPeers: Bool.random(using: &group.random))
         }

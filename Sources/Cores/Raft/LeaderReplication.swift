@@ -77,9 +77,13 @@ extension RaftNode {
             self.replicate(to: peer, evenNothing: true)
         case .streaming:
             let previous = progress.next.previous
-            let term = self.log.term(at: previous)
-            self.send(
-                [], to: peer, after: term.map { .init(index: previous, term: $0) } ?? .start)
+            if let term = self.log.term(at: previous) {
+                self.send([], to: peer, after: LogPosition(index: previous, term: term))
+            } else {
+                // What would show whether it has arrived is in the log no more.
+                self.state.leading?.peers[peer]?.lost()
+                self.replicate(to: peer, evenNothing: true)
+            }
         case .sendingSnapshot(let snapshot):
             self.send([], to: peer, after: .start)
             self.resend(snapshot, to: peer)

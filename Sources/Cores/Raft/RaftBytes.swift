@@ -80,10 +80,11 @@ struct RaftBytesReader {
         let voters = try self.readNodes()
         let learners = try self.readNodes()
         guard !voters.isEmpty else { throw RaftCodingError("a group without voters") }
-        guard Set(voters + learners).count == voters.count + learners.count else {
-            throw RaftCodingError("a node is twice in the group")
+        let membership = Membership(voters: voters, learners: learners)
+        guard membership.voters == voters, membership.learners == learners else {
+            throw RaftCodingError("the nodes of a group are not in order, or one is there twice")
         }
-        return Membership(voters: voters, learners: learners)
+        return membership
     }
 
     func end() throws(RaftCodingError) {
