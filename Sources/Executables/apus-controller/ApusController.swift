@@ -41,7 +41,8 @@ struct ApusController: AsyncParsableCommand {
         var logger = Logger(label: "controller")
         do {
             guard let level = Logger.Level(rawValue: self.logLevel) else {
-                throw ConfigurationError("--log-level: there is no level \(self.logLevel)")
+                throw ControllerConfigurationError(
+                    "--log-level: there is no level \(self.logLevel)")
             }
             logger.logLevel = level
             let configuration = try self.controllerConfiguration(logger)
@@ -70,10 +71,10 @@ struct ApusController: AsyncParsableCommand {
 
     private func controllerConfiguration(
         _ logger: Logger
-    ) throws(ConfigurationError) -> ControllerConfiguration {
+    ) throws(ControllerConfigurationError) -> ControllerConfiguration {
         var configuration = ControllerConfiguration()
         if let path = self.config {
-            let text = try ConfigurationFile.read(path)
+            let text = try ControllerConfigurationFile.read(path)
             for key in try configuration.apply(properties: text) {
                 logger.warning("\(path): \(key) means nothing to a controller")
             }

@@ -23,7 +23,7 @@ package final class Controller: Service {
 
     /// Serves until the task is cancelled or shut down gracefully; a leader hands over first.
     ///
-    /// Throws `ConfigurationError`, `RaftStoreError`, or `ControllerFailure`.
+    /// Throws `ControllerConfigurationError`, `RaftStoreError`, or `ControllerFailure`.
     package func run() async throws {
         let running = try await RunningController.start(self.configuration, self.logger)
         self.onReady(running.id, running.address)
@@ -44,7 +44,7 @@ package final class Controller: Service {
     package static func isConfigurationMistake(_ error: any Error) -> Bool {
         switch error as? RaftStoreError {
         case .foreign, .locked: true
-        case .disk, .damaged, .failed, nil: error is ConfigurationError
+        case .disk, .damaged, .failed, nil: error is ControllerConfigurationError
         }
     }
 

@@ -1,7 +1,7 @@
 package import RemotingProtocol
 
 /// Why a controller cannot be configured as asked.
-package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
+package struct ControllerConfigurationError: Error, Hashable, CustomStringConvertible {
     package var description: String
 
     package init(_ description: String) { self.description = description }
@@ -25,7 +25,9 @@ package struct ControllerConfiguration: Sendable {
     package init() {}
 
     /// Applies a configuration file's text. Returns the names of keys that mean nothing here.
-    package mutating func apply(properties text: String) throws(ConfigurationError) -> [String] {
+    package mutating func apply(properties text: String) throws(ControllerConfigurationError)
+        -> [String]
+    {
         var unknown: [String] = []
         for (key, value) in PropertiesText(parsing: text).pairs {
             if try !self.set(key, value) { unknown.append(key) }
@@ -33,7 +35,9 @@ package struct ControllerConfiguration: Sendable {
         return unknown
     }
 
-    private mutating func set(_ key: String, _ value: String) throws(ConfigurationError) -> Bool {
+    private mutating func set(_ key: String, _ value: String) throws(ControllerConfigurationError)
+        -> Bool
+    {
         switch key {
         case "controllerGroup", "controllerDLegerGroup": self.groupName = value
         case "controllerSelfId", "controllerDLegerSelfId": self.id = value
@@ -42,7 +46,8 @@ package struct ControllerConfiguration: Sendable {
         case "bindAddress": self.listenHost = value
         case "listenPort":
             guard let port = UInt16(value) else {
-                throw ConfigurationError("listenPort is a number from 0 to 65535, not \(value)")
+                throw ControllerConfigurationError(
+                    "listenPort is a number from 0 to 65535, not \(value)")
             }
             self.listenPort = Int(port)
         default: return false
@@ -51,11 +56,13 @@ package struct ControllerConfiguration: Sendable {
     }
 
     /// `n0-127.0.0.1:9878;n1-127.0.0.1:9888`
-    package static func peers(_ text: String) throws(ConfigurationError) -> [ControllerPeer] {
+    package static func peers(_ text: String) throws(ControllerConfigurationError)
+        -> [ControllerPeer]
+    {
         var peers: [ControllerPeer] = []
         for part in text.split(whereSeparator: { $0 == ";" || $0 == "," || $0 == " " }) {
             guard let dash = part.firstIndex(of: "-") else {
-                throw ConfigurationError("a controller is NAME-HOST:PORT, not \(part)")
+                throw ControllerConfigurationError("a controller is NAME-HOST:PORT, not \(part)")
             }
             let peer = ControllerPeer(
                 id: String(part[..<dash]), address: String(part[part.index(after: dash)...]))
@@ -68,27 +75,34 @@ package struct ControllerConfiguration: Sendable {
 
 extension ControllerConfiguration {
     /// This controller among its peers, after everything was checked.
-    func checkedSelf() throws(ConfigurationError) -> (id: String, endpoint: ControllerEndpoint) {
+    func checkedSelf() throws(ControllerConfigurationError) -> (
+        id: String, endpoint: ControllerEndpoint
+    ) {
         guard (1...9).contains(self.peers.count) else {
-            throw ConfigurationError(
+            throw ControllerConfigurationError(
                 "controllerPeers names \(self.peers.count) controllers, not 1 to 9")
         }
         guard Set(self.peers.map(\.id)).count == self.peers.count,
             Set(self.peers.map(\.address)).count == self.peers.count
-        else { throw ConfigurationError("controllerPeers names a controller or address twice") }
+        else {
+            throw ControllerConfigurationError(
+                "controllerPeers names a controller or address twice")
+        }
         for name in self.peers.map(\.id) + [self.groupName]
         where name.isEmpty || name.utf8.count > 100 {
-            throw ConfigurationError("a name has 1 to 100 bytes, not '\(name)'")
+            throw ControllerConfigurationError("a name has 1 to 100 bytes, not '\(name)'")
         }
         guard let id = self.id ?? (self.peers.count == 1 ? self.peers[0].id : nil) else {
-            throw ConfigurationError("controllerSelfId must say which of the controllers this is")
+            throw ControllerConfigurationError(
+                "controllerSelfId must say which of the controllers this is")
         }
         guard let own = self.peers.first(where: { $0.id == id }) else {
-            throw ConfigurationError("controllerSelfId \(id) is not among controllerPeers")
+            throw ControllerConfigurationError(
+                "controllerSelfId \(id) is not among controllerPeers")
         }
         let endpoint = try ControllerEndpoint(own.address)
         if let port = self.listenPort, port != endpoint.port {
-            throw ConfigurationError(
+            throw ControllerConfigurationError(
                 "listenPort \(port) is not the port of \(id) in controllerPeers, \(endpoint.port)")
         }
         return (id, endpoint)
@@ -100,11 +114,11 @@ struct ControllerEndpoint: Hashable, Sendable {
     let host: String
     let port: Int
 
-    init(_ address: String) throws(ConfigurationError) {
+    init(_ address: String) throws(ControllerConfigurationError) {
         guard let colon = address.lastIndex(of: ":"), colon > address.startIndex,
             let port = Int(address[address.index(after: colon)...]), (1...65_534).contains(port)
         else {
-            throw ConfigurationError(
+            throw ControllerConfigurationError(
                 "a controller's address is HOST:PORT with a port from 1 to 65534, not \(address)")
         }
         self.host = String(address[..<colon])

@@ -96,7 +96,7 @@ struct RunningController: Sendable {
         } catch {
             let reason =
                 (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
-            throw ConfigurationError("cannot listen on \(host):\(port): \(reason)")
+            throw ControllerConfigurationError("cannot listen on \(host):\(port): \(reason)")
         }
     }
 }
