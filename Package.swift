@@ -140,7 +140,8 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "NameServer", "Broker", "Controller", "ApusClient", "Chaos", "RemotingTransport",
-                "RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging,
+                "PeerTransport", "Storage", "RemotingProtocol", "ReplicationProtocol",
+                "MessageFormat", .nioCore, .nioPosix, .logging,
             ],
             swiftSettings: .strict),
     ],

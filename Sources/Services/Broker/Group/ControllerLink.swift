@@ -83,7 +83,8 @@ final class ControllerLink {
             replicationAddress: configuration.advertisedReplicationAddress,
             incarnation: self.incarnation, masterEpoch: report.masterEpoch,
             lastEpoch: report.logEpoch, maxOffset: report.logEnd, confirmOffset: report.confirmed,
-            electionPriority: self.isDrained ? .max : configuration.electionPriority,
+            electionPriority: self.isDrained
+                ? .max : min(configuration.electionPriority, .max - 1),
             role: BrokerHeartbeat.Role(report.role)
         ).command
     }

@@ -1,0 +1,170 @@
+import Chaos
+import Controller
+import Foundation
+import Glibc
+import NIOCore
+import NIOPosix
+import NameServer
+import RemotingProtocol
+import Storage
+import Testing
+
+@testable import Broker
+
+/// Three controllers, a name server and the brokers of one group as tasks of the test's process,
+/// with real sockets and real files.
+final class GroupCluster {
+    struct Member {
+        var configuration: BrokerConfiguration
+        var running: RunningBroker?
+        var registering: Task<Void, Never>?
+    }
+
+    let directory = NSTemporaryDirectory() + "apus-group-\(UUID().uuidString)"
+    let access: ClusterAccess
+    private(set) var members: [String: Member] = [:]
+    private let nameServer: String
+    private let controllers: [String]
+    private var tasks: [Task<Void, any Error>] = []
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    init() async throws {
+        let (ports, ready) = AsyncStream.makeStream(of: Int.self)
+        var configuration = NameServerConfiguration()
+        configuration.port = 0
+        let server = NameServer(
+            configuration: configuration, logger: InProcessCluster.quiet(),
+            onReady: { _, port in ready.yield(port) })
+        self.tasks.append(Task { try await server.run() })
+        guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+        self.nameServer = "127.0.0.1:\(port)"
+        self.access = ClusterAccess(
+            nameServers: [self.nameServer], group: self.group, logger: InProcessCluster.quiet())
+        let peers = try (0..<3).map {
+            ControllerPeer(id: "n\($0)", address: "127.0.0.1:\(try FreePort.pair())")
+        }
+        self.controllers = peers.map(\.address)
+        for peer in peers { self.startController(peer, of: peers) }
+    }
+
+    private func startController(_ peer: ControllerPeer, of peers: [ControllerPeer]) {
+        var configuration = ControllerConfiguration()
+        configuration.id = peer.id
+        configuration.peers = peers
+        configuration.dataDirectory = "\(self.directory)/\(peer.id)"
+        let controller = Controller(
+            configuration: configuration, logger: InProcessCluster.quiet())
+        self.tasks.append(Task { try await controller.run() })
+    }
+
+    /// Starts a broker, or starts it again on the same files and port; returns when it is ready.
+    func start(_ name: String, _ change: (inout BrokerConfiguration) -> Void = { _ in })
+        async throws
+    {
+        var configuration = self.members[name]?.configuration ?? BrokerConfiguration()
+        if self.members[name] == nil {
+            configuration.nameServers = [self.nameServer]
+            configuration.controllers = self.controllers
+            configuration.port = try FreePort.pair()
+            configuration.dataDirectory = self.data(of: name)
+            configuration.segmentBytes = 32 << 20
+        }
+        change(&configuration)
+        let running = try await BrokerStart(configuration, InProcessCluster.quiet()).run()
+        self.members[name] = Member(
+            configuration: configuration, running: running,
+            registering: Task { await running.registrar.run() })
+        _ = await running.readiness.first { true }
+    }
+
+    /// As SIGTERM does it.
+    func stop(_ name: String) async {
+        guard let running = self.members[name]?.running else { return }
+        await running.door.handOver()
+        await self.end(name, running)
+    }
+
+    /// From one moment to the next nothing is answered, acknowledged or written any more.
+    func crash(_ name: String) async throws {
+        guard let running = self.members[name]?.running else { return }
+        try await running.door.loop.submit { running.door.worker?.fail(Crash()) }.get()
+        await self.end(name, running)
+    }
+
+    struct Crash: Error {}
+
+    private func end(_ name: String, _ running: RunningBroker) async {
+        self.members[name]?.registering?.cancel()
+        await self.members[name]?.registering?.value
+        await running.stop()
+        self.members[name]?.running = nil
+    }
+
+    func data(of name: String) -> String { "\(self.directory)/\(name)" }
+
+    func address(of name: String) -> String {
+        self.members[name]?.configuration.advertisedAddress ?? ""
+    }
+
+    /// The broker that is master, once the name server says so, too.
+    func master(but former: String? = nil) async -> String? {
+        var found: String?
+        _ = await eventually {
+            let addresses = try? await self.access.masters().map(\.address)
+            found = self.members.keys.sorted().first { name in
+                name != former && addresses?.contains(self.address(of: name)) == true
+            }
+            return found != nil
+        }
+        return found
+    }
+
+    func shutdown() async throws {
+        await self.access.shutdown()
+        for (name, member) in self.members {
+            if let running = member.running { await self.end(name, running) }
+        }
+        for task in self.tasks { task.cancel() }
+        for task in self.tasks { _ = await task.result }
+        try await self.group.shutdownGracefully()
+        try? FileManager.default.removeItem(atPath: self.directory)
+    }
+}
+
+/// Runs `body` on a group of three brokers, and takes it down whatever happens.
+func withGroup(_ body: (GroupCluster) async throws -> Void) async throws {
+    let cluster = try await GroupCluster()
+    do {
+        for name in ["one", "two", "three"] { try await cluster.start(name) }
+        try await body(cluster)
+    } catch {
+        try? await cluster.shutdown()
+        throw error
+    }
+    try await cluster.shutdown()
+}
+
+enum FreePort {
+    /// A port that nobody listens on at the moment, and nobody on the one behind it.
+    static func pair() throws -> Int {
+        for _ in 0..<100 {
+            let port = Int.random(in: 22_000...31_000)
+            if Self.isFree(port), Self.isFree(port + 1) { return port }
+        }
+        throw CancellationError()
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import Broker
+import Chaos
+import Foundation
+import MessageFormat
+import NIOCore
+import PeerTransport
+import RemotingProtocol
+import Storage
+import Testing
+
+@Suite("A group of brokers that controllers steer", .serialized, .timeLimit(.minutes(2)))
+struct GroupTests {
+    private func verify(
+        on cluster: GroupCluster, messages: Int, _ disturb: (GroupCluster) async throws -> Void
+    ) async throws -> Verdict {
+        var plan = WorkloadPlan(topic: "T", seed: 1)
+        plan.messagesMax = messages
+        plan.producers = 2
+        plan.consumers = 2
+        plan.settleTime = .seconds(20)
+        let recorder = Recorder(run: plan.run, writer: nil)
+        let workload = Workload(plan: plan, access: cluster.access, recorder: recorder)
+        async let running: Void = workload.run()
+        try await disturb(cluster)
+        try await running
+        return try recorder.verdict()
+    }
+
+    /// The bytes of every member's log up to the shortest one's end.
+    private func expectIdenticalLogs(of cluster: GroupCluster) throws {
+        let logs = try cluster.members.keys.sorted().map { name in
+            try LogBytes(of: cluster.data(of: name))
+        }
+        let count = logs.map(\.bytes.count).min() ?? 0
+        #expect(count > 0)
+        for log in logs.dropFirst() {
+            #expect(log.bytes.prefix(count) == logs[0].bytes.prefix(count))
+        }
+    }
+
+    @Test(
+        "a crashed master is replaced at once; nothing acknowledged is lost; all logs are the same")
+    func crash() async throws {
+        try await withGroup { cluster in
+            let first = try #require(await cluster.master())
+            let verdict = try await self.verify(on: cluster, messages: 600) { cluster in
+                try await Task.sleep(for: .milliseconds(200))
+                try await cluster.crash(first)
+                let second = await cluster.master(but: first)
+                #expect(second != nil, "somebody else became master")
+                try await cluster.start(first)
+            }
+            #expect(verdict.outcome == .valid, "\(verdict)")
+            #expect(verdict.acknowledged == 600)
+            #expect(verdict.lost == 0 && verdict.reordered == 0)
+            for name in ["one", "two", "three"] { await cluster.stop(name) }
+            try self.expectIdenticalLogs(of: cluster)
+        }
+    }
+
+    @Test("a master that stops hands over first: no send fails")
+    func gracefulStop() async throws {
+        try await withGroup { cluster in
+            let first = try #require(await cluster.master())
+            let verdict = try await self.verify(on: cluster, messages: 400) { cluster in
+                try await Task.sleep(for: .milliseconds(200))
+                await cluster.stop(first)
+                #expect(await cluster.master(but: first) != nil)
+                try await cluster.start(first)
+            }
+            #expect(verdict.outcome == .valid, "\(verdict)")
+            #expect(verdict.lost == 0 && verdict.acknowledged == 400)
+        }
+    }
+
+    @Test("a group whose brokers were all down comes back with everything; an emptied one, too")
+    func allDown() async throws {
+        try await withGroup { cluster in
+            let before = try await self.verify(on: cluster, messages: 200) { _ in }
+            #expect(before.lost == 0)
+            for name in ["one", "two", "three"] { try await cluster.crash(name) }
+            let emptied = "two"
+            try FileManager.default.removeItem(atPath: cluster.data(of: emptied))
+            for name in ["one", "two", "three"] { try await cluster.start(name) }
+            _ = await cluster.access.awaitRoute(of: "T", brokers: 1, within: .seconds(10))
+            let after = try await self.verify(on: cluster, messages: 200) { _ in }
+            #expect(after.lost == 0 && after.acknowledged == 200)
+            for name in ["one", "two", "three"] { await cluster.stop(name) }
+            try self.expectIdenticalLogs(of: cluster)
+        }
+    }
+
+    @Test("a drained broker gives its mastership away and does not take it back until it may")
+    func drain() async throws {
+        try await withGroup { cluster in
+            let first = try #require(await cluster.master())
+            let address = cluster.address(of: first)
+            _ = try await cluster.access.call(.request(.drainBroker), to: address)
+            let second = try #require(await cluster.master(but: first))
+            try await cluster.crash(second)
+            let isAnother = await eventually {
+                let third = await cluster.master(but: second)
+                return third != nil && third != first
+            }
+            #expect(isAnother, "the drained one is not the master")
+            _ = try await cluster.access.call(
+                .request(.drainBroker, fields: ["undo": "true"]), to: address)
+        }
+    }
+
+    @Test("a directory of another group, or of another cluster, is refused before anything happens")
+    func wrongDirectory() async throws {
+        try await withGroup { cluster in
+            try await cluster.crash("one")
+            for change in [
+                { (configuration: inout BrokerConfiguration) in configuration.brokerName = "other"
+                },
+                { $0.clusterName = "Other" }, { $0.controllers = [] },
+            ] {
+                await #expect(throws: ConfigurationError.self) {
+                    try await cluster.start("one", change)
+                }
+            }
+            try await cluster.start("one")
+        }
+    }
+
+    @Test("garbage and made-up replicas on the replication port harm nobody")
+    func hostileReplica() async throws {
+        try await withGroup { cluster in
+            let verdict = try await self.verify(on: cluster, messages: 200) { cluster in
+                for member in cluster.members.values {
+                    try await HostileReplica.attack(
+                        member.configuration.advertisedReplicationAddress)
+                }
+            }
+            #expect(verdict.outcome == .valid && verdict.acknowledged == 200, "\(verdict)")
+        }
+    }
+}
+
+/// What a log's segments hold, without the space that is prepared behind it.
+private struct LogBytes {
+    let bytes: [UInt8]
+
+    init(of directory: String) throws {
+        let store = try LogStore.open(directory: directory)
+        defer { store.close() }
+        var bytes: [UInt8] = []
+        for base in store.segmentBases {
+            _ = try store.scan(segment: base) { batch, _ in bytes += batch }
+        }
+        self.bytes = bytes
+    }
+}
