@@ -16,6 +16,7 @@ enum Terminal {
     static func noteUnfinished(_ text: String) { Self.write(Array(text.utf8), to: STDERR_FILENO) }
 
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+    static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
