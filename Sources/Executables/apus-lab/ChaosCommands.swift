@@ -38,7 +38,8 @@ struct ChaosCommand: ParsableCommand {
 
     func run() throws {
         guard self.scenario != "list" else { return self.list() }
-        let reports = try self.scenarios().map(self.play)
+        let directories = try LabDirectories.find()
+        let reports = try self.scenarios().map { try self.play($0, in: directories) }
         if self.json {
             show(try ScenarioReport.json(reports))
         } else if reports.count > 1 {
@@ -62,7 +63,8 @@ struct ChaosCommand: ParsableCommand {
         }
     }
 
-    private func play(_ scenario: Scenario) throws -> ScenarioReport {
+    private func play(_ scenario: Scenario, in directories: LabDirectories) throws -> ScenarioReport
+    {
         var options = try self.shape.options(name: "", portOffset: 0)
         guard options.controllers > 0, options.replicas > 1 else {
             throw LabError.usage("scenarios need controllers and at least 2 replicas")
@@ -73,7 +75,7 @@ struct ChaosCommand: ParsableCommand {
             scenario, seed: self.seed, seconds: self.duration, options: options)
         order.rate = self.rate
         self.tell("== \(scenario.rawValue): \(scenario.summary)")
-        let process = ScenarioProcess(order, in: try LabDirectories.find(), isKept: self.keep)
+        let process = ScenarioProcess(order, in: directories, isKept: self.keep)
         let report = try process.run(write: self.tell)
         self.tell(self.ending(of: report))
         return report

@@ -138,10 +138,16 @@ package struct Cluster: Sendable {
     }
 
     private func stop(_ nodes: [Node], report: (String) -> Void) throws {
-        for node in nodes.reversed() where node.process != nil {
-            let wasAlive = node.isAlive
-            try node.stop()
-            report(wasAlive ? "\(node.name) is down" : "\(node.name) was down already")
+        // Brokers wait for each other when they leave, so all of a kind leave together.
+        for kind in [NodeKind.broker, .controller, .nameServer] {
+            let leaving = nodes.reversed().filter { $0.plan.kind == kind && $0.process != nil }
+            let living = leaving.filter(\.isAlive).map(\.name)
+            leaving.forEach { $0.askToStop() }
+            for node in leaving {
+                try node.waitUntilStopped()
+                let wasAlive = living.contains(node.name)
+                report(wasAlive ? "\(node.name) is down" : "\(node.name) was down already")
+            }
         }
     }
 

@@ -77,11 +77,15 @@ package struct Node: Sendable {
         guard isReady else { throw self.problem("was not ready within \(Self.readyWithin)") }
     }
 
-    /// Takes the process down in order; one that does not listen is killed.
-    func stop() throws {
+    /// Asks the process to end in order, also a paused one.
+    func askToStop() {
+        self.process?.signal(SIGTERM)
+        self.process?.signal(SIGCONT)
+    }
+
+    /// Waits for the end of a process that was asked to stop; one that does not listen is killed.
+    func waitUntilStopped() throws {
         guard let process = self.process else { return }
-        process.signal(SIGTERM)
-        process.signal(SIGCONT)
         let ended = try wait(atMost: Self.stopsWithin) { process.condition == .gone }
         if !ended { try self.kill() }
         unlink(self.directory.pidFile(of: self.name))

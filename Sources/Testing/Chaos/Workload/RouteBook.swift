@@ -18,21 +18,41 @@ final class RouteBook: Sendable {
         var readAt: Tick?
         var failedAt: Tick?
         var avoidedUntil: [String: Tick] = [:]
+        /// Sends without an answer, by address.
+        var waiting: [String: Int] = [:]
     }
 
     private let access: ClusterAccess
     private let topic: String
+    private let producers: Int
     private let state = Mutex(State())
 
-    init(access: ClusterAccess, topic: String) {
+    init(access: ClusterAccess, topic: String, producers: Int) {
         self.access = access
         self.topic = topic
+        self.producers = producers
     }
 
-    /// A send to this address was not acknowledged.
-    func failed(_ address: String) {
+    /// Chooses where the next send goes, and counts it as waiting until `ended`.
+    ///
+    /// From `turn` on the first queue whose broker does not keep its share of the producers waiting
+    /// already: a broker that stands still must not hold all of them.
+    func begin(_ queues: [RoutedQueue], turn: Int) -> RoutedQueue? {
+        let share = max(1, self.producers / max(1, Set(queues.map(\.address)).count))
+        return self.state.withLock { state in
+            let inTurn = queues.indices.lazy.map { queues[(turn + $0) % queues.count] }
+            let free = inTurn.first { state.waiting[$0.address, default: 0] < share }
+            guard let chosen = free ?? inTurn.first else { return nil }
+            state.waiting[chosen.address, default: 0] += 1
+            return chosen
+        }
+    }
+
+    func ended(_ address: String, _ outcome: SendOutcome) {
         let now = Recorder.now
         self.state.withLock { state in
+            state.waiting[address, default: 0] -= 1
+            guard outcome != .acknowledged else { return }
             state.failedAt = now
             state.avoidedUntil[address] = now + Self.avoidedFor
         }

@@ -89,7 +89,8 @@ package struct Workload: Sendable {
     }
 
     private func produce() async {
-        let routes = RouteBook(access: self.access, topic: self.plan.topic)
+        let routes = RouteBook(
+            access: self.access, topic: self.plan.topic, producers: self.plan.producers)
         let schedule = SendSchedule(plan: self.plan, startingAt: Recorder.now)
         await withTaskGroup(of: Void.self) { tasks in
             for index in 0..<self.plan.producers {

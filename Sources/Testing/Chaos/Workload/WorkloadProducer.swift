@@ -53,7 +53,7 @@ struct WorkloadProducer {
             // No send was begun: there is nothing to record but the time that passes.
             return .failed
         }
-        let target = queues[self.turn % queues.count]
+        guard let target = self.routes.begin(queues, turn: self.turn) else { return .failed }
         self.turn += 1
         let body = MessageValue(id: id, topic: self.plan.topic, size: self.plan.size).encoded
         let command = SendTemplate(producerGroup: "\(self.plan.group)-producers", keys: "\(id)")
@@ -64,10 +64,8 @@ struct WorkloadProducer {
             .sendEnded(
                 id, report.outcome, status: report.status, report.position, to: target.address))
         // After a failure the next attempt goes to another broker, if there is one.
-        if report.outcome != .acknowledged {
-            self.routes.failed(target.address)
-            self.skip(target, in: queues)
-        }
+        self.routes.ended(target.address, report.outcome)
+        if report.outcome != .acknowledged { self.skip(target, in: queues) }
         return report.outcome
     }
 
