@@ -165,7 +165,7 @@ func becomesTrue(_ condition: () -> Bool) -> Bool {
 }
 
 /// Replaces every descriptor of this process that stands for `path`.
-private func swapDescriptors(
+func swapDescriptors(
     of path: String, for other: String, _ flags: Int32 = O_RDWR
 ) throws {
     let replacement = open(other, flags | O_CLOEXEC)

@@ -40,7 +40,8 @@ struct RaftFrame {
             let count = header.integer(UInt32.self).map({ Int($0) }),
             header.integer(UInt64.self) == UInt64(position),
             let checksum = header.integer(UInt32.self), header.integer(UInt32.self) == 0,
-            let payload = header.take(count), header.take(Self.padding(count)) != nil
+            let payload = header.take(count),
+            header.take(Self.padding(count))?.allSatisfy({ $0 == 0 }) ?? false
         else { return nil }
         let head = file[position..<(position + 16)]
         guard checksum == Self.checksum(of: head, payload) else { return nil }
