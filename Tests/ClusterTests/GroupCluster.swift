@@ -2,6 +2,7 @@ import Chaos
 import Controller
 import Foundation
 import Glibc
+import MessageFormat
 import NIOCore
 import NIOPosix
 import NameServer
@@ -119,6 +120,20 @@ final class GroupCluster {
         return found
     }
 
+    /// Waits until there is a master with enough replicas in step.
+    func takesMessages() async -> Bool {
+        await eventually {
+            guard let master = await self.master() else { return false }
+            let probe = TopicConfig(name: "probe", readQueues: 1, writeQueues: 1)
+            do {
+                try await self.access.putTopic(probe, at: self.address(of: master))
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+
     func shutdown() async throws {
         await self.access.shutdown()
         for (name, member) in self.members {
@@ -136,6 +151,7 @@ func withGroup(_ body: (GroupCluster) async throws -> Void) async throws {
     let cluster = try await GroupCluster()
     do {
         for name in ["one", "two", "three"] { try await cluster.start(name) }
+        #expect(await cluster.takesMessages(), "the group has come together")
         try await body(cluster)
     } catch {
         try? await cluster.shutdown()

@@ -21,6 +21,8 @@ struct GroupTests {
         let recorder = Recorder(run: plan.run, writer: nil)
         let workload = Workload(plan: plan, access: cluster.access, recorder: recorder)
         async let running: Void = workload.run()
+        let isFlowing = await eventually { recorder.counters.acknowledged >= messages / 10 }
+        #expect(isFlowing, "messages flow")
         try await disturb(cluster)
         try await running
         return try recorder.verdict()
@@ -44,7 +46,6 @@ struct GroupTests {
         try await withGroup { cluster in
             let first = try #require(await cluster.master())
             let verdict = try await self.verify(on: cluster, messages: 600) { cluster in
-                try await Task.sleep(for: .milliseconds(200))
                 try await cluster.crash(first)
                 let second = await cluster.master(but: first)
                 #expect(second != nil, "somebody else became master")
@@ -63,7 +64,6 @@ struct GroupTests {
         try await withGroup { cluster in
             let first = try #require(await cluster.master())
             let verdict = try await self.verify(on: cluster, messages: 400) { cluster in
-                try await Task.sleep(for: .milliseconds(200))
                 await cluster.stop(first)
                 #expect(await cluster.master(but: first) != nil)
                 try await cluster.start(first)
@@ -82,7 +82,7 @@ struct GroupTests {
             let emptied = "two"
             try FileManager.default.removeItem(atPath: cluster.data(of: emptied))
             for name in ["one", "two", "three"] { try await cluster.start(name) }
-            _ = await cluster.access.awaitRoute(of: "T", brokers: 1, within: .seconds(10))
+            #expect(await cluster.takesMessages(), "the group has come together again")
             let after = try await self.verify(on: cluster, messages: 200) { _ in }
             #expect(after.lost == 0 && after.acknowledged == 200)
             for name in ["one", "two", "three"] { await cluster.stop(name) }

@@ -110,7 +110,7 @@ actor NameServerRegistrar {
             self.note(nameServer, reached ? nil : "answered \(answer.code) \(answer.remark ?? "")")
             return reached
         } catch {
-            self.note(nameServer, "\(error)")
+            if !Task.isCancelled { self.note(nameServer, "\(error)") }
             return false
         }
     }

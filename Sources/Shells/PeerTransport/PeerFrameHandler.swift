@@ -1,6 +1,14 @@
 import Logging
 import NIOCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The one handler of a link's pipeline: bytes in, bursts of whole payloads out.
 ///
 /// It gathers the frames of all reads of one readiness event and hands them over together. All of
@@ -82,7 +90,8 @@ final class PeerFrameHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let link = self.link else { return context.close(promise: nil) }
         self.handOver(to: link)  // what came whole before the error counts
-        link.close(because: .failed("\(error)"))
+        let isGone = (error as? IOError)?.errnoCode == ECONNRESET
+        link.close(because: isGone ? .closedByPeer : .failed("\(error)"))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
