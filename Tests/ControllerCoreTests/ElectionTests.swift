@@ -51,18 +51,18 @@ struct ElectionTests {
             "never one outside the SyncStateSet", lost, [candidate(4, epoch: 1, end: 999)]),
         .init(
             "one outside does not count beside a member", lost,
-            [candidate(3), candidate(4, end: 999)], elects: 3, set: [3]),
+            [candidate(3), candidate(4, end: 999)], elects: 3, set: [1, 2, 3]),
         .init("nobody alive, nobody elected", lost, []),
         .init(
             "who lost its disk cannot win", lost,
-            [candidate(2, end: 999, isIntact: false), candidate(3)], elects: 3, set: [3]),
+            [candidate(2, end: 999, isIntact: false), candidate(3)], elects: 3, set: [1, 3]),
         .init("not even alone", lost, [candidate(2, isIntact: false)]),
         .init(
             "a restarted master may win again", .masterLost(isGone: true),
-            [candidate(1, incarnation: 2)], elects: 1, set: [1]),
+            [candidate(1, incarnation: 2)], elects: 1, set: [1, 2, 3]),
         .init(
             "an epoch that was never given out disqualifies", lost,
-            [candidate(2, epoch: 7, end: 999), candidate(3)], elects: 3, set: [3]),
+            [candidate(2, epoch: 7, end: 999), candidate(3)], elects: 3, set: [1, 3]),
         .init("made-up brokers are nobody", lost, [candidate(77, epoch: 1, end: 999)]),
         .init(
             "while the master lives nobody replaces it", lost, [candidate(1), candidate(2)],
@@ -97,7 +97,7 @@ struct ElectionTests {
             [candidate(2, isIntact: false)], elects: 2, set: [2]),
         .init(
             "forced: nothing is lost that need not be", .forced(nil),
-            [candidate(2, end: 1), candidate(4, end: 999)], elects: 2, set: [2]),
+            [candidate(2, end: 1), candidate(4, end: 999)], elects: 2, set: [1, 2, 3]),
         .init(
             "forced: the best of those that are left", .forced(nil),
             [candidate(4, end: 5), candidate(2, end: 6, isIntact: false)], elects: 2, set: [2]),

@@ -131,19 +131,27 @@ extension GroupState {
 
     /// Every member that is alive and kept its log stays in the set: it holds everything that was
     /// confirmed. Outside an unclean election the winner is one of them.
+    ///
+    /// A winner that would be alone keeps the absent members beside it, because they hold
+    /// everything confirmed, too: should it be lost as well, one of them can follow. The new master
+    /// drops them when its own minimum allows it.
     fileprivate func electing(
         _ winner: ElectionCandidate, beside safe: [ElectionCandidate],
         of candidates: [ElectionCandidate]
     ) throws(ControllerRefusal) -> MasterElection.Decision {
         let stay = self.isUnled ? [] : safe.map(\.brokerID)
-        let set = Set(stay).union([winner.brokerID]).sorted()
+        var set = Set(stay).union([winner.brokerID])
+        if set.count == 1, stay == [winner.brokerID] {
+            let present = candidates.map(\.brokerID)
+            set.formUnion(Set(self.syncStateSet).subtracting(present))
+        }
         let known = candidates.filter { self.isEpochPlausible($0) || $0 == winner }
             .map(\.lastEpoch)
         let highest = known.reduce(self.masterEpoch) { max($0, $1) }
         guard highest < ControllerLimits.epochMax, self.syncStateSetEpoch < .max else {
             throw .epochsExhausted
         }
-        return .elect(winner, syncStateSet: set, epoch: Epoch(highest.value + 1))
+        return .elect(winner, syncStateSet: set.sorted(), epoch: Epoch(highest.value + 1))
     }
 
     /// Why none of the candidates will do; names the one that was asked for.

@@ -13,8 +13,14 @@ package struct BrokerLife: Hashable, Sendable {
     package internal(set) var timeout: Duration
     /// Nil while it is alive.
     package internal(set) var end: End?
-    /// Since when it is the elected master, knows it, and does not act as one.
-    package internal(set) var idleSince: Tick?
+    /// Since when, and in which epoch, it is the elected master, knows it, and does not act as one.
+    package internal(set) var idle: Idleness?
+
+    package struct Idleness: Hashable, Sendable {
+        package var epoch: Epoch
+        package var since: Tick
+    }
+
     private var proof = LogProof()
 
     init(_ report: BrokerReport, over connection: UInt64, timeout: Duration, at now: Tick) {

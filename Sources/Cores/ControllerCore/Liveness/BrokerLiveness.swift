@@ -141,8 +141,10 @@ extension BrokerLiveness {
         let isIdle =
             group.isMaster(key.brokerID, report) && report.masterEpoch == group.masterEpoch
             && report.role != .master
-        let since = self.groups[key.group]?[key.brokerID]?.idleSince
-        self.groups[key.group]?[key.brokerID]?.idleSince = isIdle ? since ?? now : nil
+        let known = self.groups[key.group]?[key.brokerID]?.idle
+        let goesOn = known?.epoch == group.masterEpoch
+        self.groups[key.group]?[key.brokerID]?.idle =
+            isIdle ? (goesOn ? known : .init(epoch: group.masterEpoch, since: now)) : nil
     }
 
     /// Everything below is known to be acknowledged.
@@ -164,6 +166,11 @@ extension BrokerLiveness {
         }
     }
 
+    private func isIdle(_ life: BrokerLife, in epoch: Epoch, at now: Tick) -> Bool {
+        guard let idle = life.idle, idle.epoch == epoch else { return false }
+        return now - idle.since > self.settings.idleMasterMax
+    }
+
     package func master(of name: String, _ group: GroupState, at now: Tick) -> MasterLife {
         guard let id = group.masterBrokerID else { return .gone }
         guard let life = self.lives(of: name)[id] else {
@@ -174,7 +181,7 @@ extension BrokerLiveness {
             return life.isAlive || group.isMasterReplaced ? .gone : .unknown
         }
         guard life.isAlive else { return group.isMasterReplaced ? .gone : .dead }
-        if let since = life.idleSince, now - since > self.settings.idleMasterMax { return .dead }
+        if self.isIdle(life, in: group.masterEpoch, at: now) { return .dead }
         return .alive(id)
     }
 }
