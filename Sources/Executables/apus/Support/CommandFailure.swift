@@ -89,6 +89,14 @@ struct CommandFailure: Error {
         case .topicNotExist: "look for the name in `apus topic list`"
         case .subscriptionGroupNotExist: "look for the name in `apus group list`"
         case .requestCodeNotSupported: "this server does not offer that"
+        case .controllerNotLeader: "look at `apus controller status`"
+        case .controllerBrokerNeedToBeRegistered, .controllerBrokerMetadataNotExist:
+            "look for the group's name in `apus broker status`"
+        case .controllerElectMasterFailed, .controllerMasterNotAvailable:
+            "`apus cluster health` says what to start; --force elects at the price of messages"
+        case .controllerMasterStillExist: "name another one with --to"
+        case .controllerInvalidCleanBrokerMetadata:
+            "look at `apus broker status`; --living cleans living brokers too"
         default: "look into the server's log"
         }
     }

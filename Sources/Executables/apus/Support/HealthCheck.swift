@@ -44,28 +44,39 @@ extension ClusterPicture {
 
     private var controllerChecks: [HealthCheck] {
         guard !self.controllers.isEmpty else { return [] }
-        let leaders = self.controllers.filter { $0.role == "leader" }
-        let down = self.controllers.filter { $0.role == nil }
         var checks = self.controllers.map { controller in
             HealthCheck(
-                "controller \(controller.id) at \(controller.address)", problem: controller.problem,
+                controller.id.isEmpty
+                    ? "controller at \(controller.address)"
+                    : "controller \(controller.id) at \(controller.address)",
+                problem: controller.problem,
                 try: controller.problem.map { _ in "start it again" })
         }
-        if leaders.isEmpty {
-            let isMinority = down.count * 2 >= self.controllers.count
+        if !self.hasLeader {
             checks.append(
                 HealthCheck(
                     "controllers", problem: "nobody leads them: no master can be replaced",
-                    try: isMinority
-                        ? "start \(down.count * 2 - self.controllers.count + 1) of those that are "
-                            + "down: they need a majority"
-                        : "ask again in a second; an election takes that long"))
+                    try: self.adviceWithoutLeader))
         }
         return checks
     }
 
+    private var hasLeader: Bool { self.controllers.contains { $0.role == "leader" } }
+
+    private var adviceWithoutLeader: String {
+        let up = self.controllers.filter { $0.role != nil }.count
+        let missing = self.controllers.count / 2 + 1 - up
+        // Without an answer of any of them nobody knows how many there are.
+        if up == 0 { return "start them, or name one that runs with --controller" }
+        return missing > 0
+            ? "start \(missing) of those that are down: they need a majority"
+            : "ask again in a second; an election takes that long"
+    }
+
     private var groupChecks: [HealthCheck] {
         if let problem = self.groupsProblem {
+            // That line is there already.
+            guard self.hasLeader else { return [] }
             return [
                 HealthCheck(
                     "broker groups", problem: "the controllers do not tell: \(problem)",
