@@ -116,7 +116,8 @@ let package = Package(
         .tests("ControllerCore", ["MessageFormat"]),
         .tests("ReplicationCore", ["MessageFormat"]),
         .tests(
-            "ControllerEngine", ["ControllerCore", "Raft", "RemotingProtocol", "MessageFormat"]),
+            "ControllerEngine",
+            ["ControllerCore", "Raft", "RemotingProtocol", "MessageFormat", .nioCore]),
         .tests(
             "PeerTransport",
             ["ReplicationProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),

@@ -150,6 +150,13 @@ extension ControllerWorld {
         return answer
     }
 
+    /// Sends a frame as it was received.
+    mutating func ask(_ id: NodeID, _ received: ReceivedCommand) throws -> ReceivedCommand? {
+        self.engines[id]?.receive(received, from: .tool, at: self.now)
+        self.settle()
+        return self.takeAnswers(of: .tool).last { $0.opaque == received.opaque }
+    }
+
     mutating func takeAnswers(of connection: ConnectionID) -> [ReceivedCommand] {
         self.answers.removeValue(forKey: connection) ?? []
     }

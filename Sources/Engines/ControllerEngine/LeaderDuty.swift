@@ -50,11 +50,8 @@ extension ControllerEngine {
         guard self.raft.isLeaderReady, self.duty.electing[name] == nil,
             let group = self.state.groups[name], let cause = self.causeOfElection(of: name, group)
         else { return }
-        let candidates = self.liveness.candidates(of: name, group)
-        let decision = try? MasterElection.decide(
-            group, cause: cause, candidates: candidates, livingMaster: nil)
         // A proposal that changes nothing would be repeated with every heartbeat.
-        guard decision != nil else { return }
+        guard let candidates = self.candidates(of: name, group, cause) else { return }
         let command = ControllerCommand.elect(
             .init(
                 group: name, masterEpoch: group.masterEpoch, cause: cause,
@@ -63,6 +60,22 @@ extension ControllerEngine {
         else { return }
         self.duty.electing[name] = proposed.index
         self.report(.electionProposed(group: name, because: self.reason(group, cause)))
+    }
+
+    /// With whom an election succeeds, nil if with nobody. A master that lives and does nothing is
+    /// elected again only if nobody else can be.
+    private func candidates(
+        of name: String, _ group: GroupState, _ cause: ElectionCause
+    ) -> [ElectionCandidate]? {
+        let all = self.liveness.candidates(of: name, group)
+        let others = all.filter {
+            $0.brokerID != group.masterBrokerID || $0.incarnation != group.masterIncarnation
+        }
+        return [others, all].first { candidates in
+            let decision = try? MasterElection.decide(
+                group, cause: cause, candidates: candidates, livingMaster: nil)
+            return decision != nil
+        }
     }
 
     private func reason(_ group: GroupState, _ cause: ElectionCause) -> String {
