@@ -11,6 +11,7 @@ extension BrokerWorker {
     /// Hands over the orders of one plan, so that they share one flush. Returns whether the engine
     /// has heard already what became of them.
     func write(_ orders: [WriteOrder]) -> Bool {
+        if self.unwritten.isEmpty { self.writingSince = Clock.now().tick }
         self.unwritten += orders
         guard !self.isWaitingForSpace else { return false }
         if self.pace.isWorthWaiting(for: orders), let completion = self.writer.writeInline(orders) {
@@ -26,6 +27,7 @@ extension BrokerWorker {
         if let failure = completion.failure, !failure.isNoSpace { return self.fail(failure) }
         self.pace.note(completion)
         self.unwritten.removeAll { $0.end <= completion.written }
+        self.writingSince = self.unwritten.isEmpty ? nil : Clock.now().tick
         if completion.failure != nil { self.isWaitingForSpace = true }
         self.engine.written(
             upTo: completion.written, durable: completion.durable, at: Clock.now())

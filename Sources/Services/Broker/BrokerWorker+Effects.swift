@@ -30,6 +30,7 @@ extension BrokerWorker {
             guard let out = self.outgoing(connection) else { return false }
             command.encode(into: &out.bytes, as: .json)
         case .write(let batches, let sync):
+            self.group?.links.flush()  // replicas write while this broker does
             return self.write(
                 batches.map {
                     WriteOrder(position: $0.position, bytes: $0.bytes, sync: sync)

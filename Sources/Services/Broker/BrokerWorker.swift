@@ -23,6 +23,8 @@ final class BrokerWorker {
     private var isTurnScheduled = false
     /// Orders that the disk has not taken yet; after a full disk they are given again, unchanged.
     var unwritten: [WriteOrder] = []
+    /// Since when the disk has had something to do without finishing any of it.
+    var writingSince: Tick?
     var isWaitingForSpace = false
     /// Sends are refused; what was taken is still written and answered.
     var isStopping = false
@@ -62,6 +64,7 @@ final class BrokerWorker {
         self.indexes = OpenIndexes(store: log.store)
         self.rebuilding = []
         self.unwritten = []
+        self.writingSince = nil
         self.isWaitingForSpace = false
         self.pace = DiskPace()
         self.group?.isWritingCheckpoint = false
@@ -155,6 +158,7 @@ final class BrokerWorker {
     }
 
     private func flushAnswers() {
+        self.group?.links.flush()
         for outgoing in self.dirty { outgoing.flush() }
         self.dirty.removeAll(keepingCapacity: true)
     }

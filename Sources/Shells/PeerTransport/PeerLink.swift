@@ -34,12 +34,24 @@ package final class PeerLink: Sendable {
 
     /// Sends one payload that lies in two pieces, for callers whose large piece exists already.
     package func send(_ first: [UInt8], _ second: [UInt8]) {
-        let count = first.count + second.count
-        guard count > 0, count <= self.limits.payloadBytesMax else {
-            let error = PeerFrameError.wrongLength(count, bytesMax: self.limits.payloadBytesMax)
-            return self.close(because: .failed("cannot send: \(error)"))
+        self.send(frame: PeerFrame.encode(first, second))
+    }
+
+    /// Sends what `PeerFrame.encode` made: several links can share it.
+    package func send(frame: ByteBuffer) { self.write(frame, thenDrain: true) }
+
+    /// Gathers a frame for the next `flush` or `send`.
+    package func gather(frame: ByteBuffer) { self.write(frame, thenDrain: false) }
+
+    /// Hands what was gathered to the socket: at once on the link's loop, soon from elsewhere, and
+    /// after the whole burst while one is being received.
+    package func flush() {
+        guard self.outbox.withLock({ $0.expectDrain() }) else { return }
+        if self.eventLoop.inEventLoop {
+            self.drain()
+        } else {
+            self.eventLoop.execute { self.drain() }
         }
-        self.write(PeerFrame.encode(first, second))
     }
 
     /// Bytes that were sent and have not left this process.
@@ -65,14 +77,19 @@ extension PeerLink {
         case refused, gathered, drainWanted, overflowed(bytes: Int)
     }
 
-    private func write(_ frame: ByteBuffer) {
+    private func write(_ frame: ByteBuffer, thenDrain: Bool) {
+        let count = frame.readableBytes - PeerFrame.headBytes
+        guard count > 0, count <= self.limits.payloadBytesMax else {
+            let error = PeerFrameError.wrongLength(count, bytesMax: self.limits.payloadBytesMax)
+            return self.close(because: .failed("cannot send: \(error)"))
+        }
         let written = self.outbox.withLock { outbox -> Written in
             guard outbox.closeReason == nil else { return .refused }
             outbox.append(frame)
             if outbox.bytes > self.limits.outboundBytesMax {
                 return .overflowed(bytes: outbox.bytes)
             }
-            return outbox.expectDrain() ? .drainWanted : .gathered
+            return thenDrain && outbox.expectDrain() ? .drainWanted : .gathered
         }
         switch written {
         case .refused, .gathered: break

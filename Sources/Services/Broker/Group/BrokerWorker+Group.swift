@@ -33,6 +33,7 @@ extension BrokerWorker {
         self.group = group
         group.controllers?.beat()
         self.goOnDraining()
+        self.handOverIfDiskHangs()
         if group.beats % 5 == 0 { self.writeCheckpoint() }
     }
 

@@ -8,6 +8,10 @@ struct Drain: Sendable {
     var isWanted = false
     /// The controllers have been asked and have not answered.
     var isAsking = false
+    var complainedOfHangSince: Tick?
+
+    /// A write that takes longer than this: the disk hangs.
+    static let diskTimeMax = Duration.seconds(2)
     /// Why the last attempt led to nothing.
     var problem: String?
 }
@@ -32,8 +36,26 @@ extension BrokerWorker {
 
     /// Each 200 ms: the next step, as soon as everything that was taken is confirmed.
     func goOnDraining() {
-        guard let group = self.group, group.drain.isWanted, !group.drain.isAsking,
-            self.isMasterOfGroup, self.isEverythingConfirmed, let controllers = group.controllers
+        if self.isDrained, self.isEverythingConfirmed { self.askForAnotherMaster() }
+    }
+
+    /// A master whose disk hangs keeps everybody waiting, while the others of the SyncStateSet have
+    /// all that was ever acknowledged. It does not wait for its disk to give the mastership away.
+    func handOverIfDiskHangs() {
+        guard let since = self.writingSince, Clock.now().tick - since > Drain.diskTimeMax,
+            !self.isWaitingForSpace, self.isMasterOfGroup
+        else { return }
+        if self.group?.drain.complainedOfHangSince != since {
+            self.group?.drain.complainedOfHangSince = since
+            self.logger.error(
+                "the disk has not finished a write for \(Drain.diskTimeMax): handing over")
+        }
+        self.askForAnotherMaster()
+    }
+
+    private func askForAnotherMaster() {
+        guard let group = self.group, !group.drain.isAsking, self.isMasterOfGroup,
+            let controllers = group.controllers
         else { return }
         self.group?.drain.isAsking = true
         let door = group.door

@@ -9,20 +9,61 @@ import ReplicationProtocol
 /// master. On the worker's event loop only.
 struct ReplicationLinks {
     private var links: [LinkID: PeerLink] = [:]
+    /// Links on which something was sent since the last `flush`.
+    private var dirty: [PeerLink] = []
+    /// All replicas that keep up get the same stretch, one after the other.
+    private var latest: (stretch: StretchKey, frame: ByteBuffer)?
 
     mutating func opened(_ link: PeerLink, as id: LinkID) { self.links[id] = link }
 
     mutating func closed(_ id: LinkID) { self.links[id] = nil }
 
-    func send(_ message: ReplicationMessage, on id: LinkID) {
+    /// Gathers; `flush` sends.
+    mutating func send(_ message: ReplicationMessage, on id: LinkID) {
         guard let link = self.links[id] else { return }
-        let pieces = message.pieces
-        link.send(pieces.head, pieces.body)
+        link.gather(frame: self.frame(of: message))
+        self.dirty.append(link)
     }
 
-    func close(_ id: LinkID) { self.links[id]?.close() }
+    mutating func flush() {
+        guard !self.dirty.isEmpty else { return }
+        for link in self.dirty { link.flush() }
+        self.dirty.removeAll(keepingCapacity: true)
+        self.latest = nil
+    }
+
+    private mutating func frame(of message: ReplicationMessage) -> ByteBuffer {
+        let pieces = message.pieces
+        guard case .batches(let stretch) = message else { return PeerFrame.encode(pieces.head) }
+        let key = StretchKey(stretch)
+        if let latest = self.latest, latest.stretch == key { return latest.frame }
+        let frame = PeerFrame.encode(pieces.head, pieces.body)
+        self.latest = (key, frame)
+        return frame
+    }
+
+    /// What tells one stretch of one log from another: within an epoch, its place.
+    private struct StretchKey: Equatable {
+        let epoch: Epoch
+        let confirmed: PhysicalOffset
+        let position: PhysicalOffset
+        let count: Int
+
+        init(_ stretch: LogStretch) {
+            self.epoch = stretch.epoch
+            self.confirmed = stretch.confirmed
+            self.position = stretch.position
+            self.count = stretch.bytes.count
+        }
+    }
+
+    mutating func close(_ id: LinkID) {
+        self.flush()
+        self.links[id]?.close()
+    }
 
     mutating func closeAll() {
+        self.flush()
         for link in self.links.values { link.close() }
         self.links = [:]
     }
