@@ -64,6 +64,26 @@ final class InProcessControllers {
         try await task.value
     }
 
+    func address(_ name: String) -> String? {
+        self.members[name]?.configuration.peers.first { $0.id == name }?.address
+    }
+
+    /// Where a controller's peers speak to it: the port after.
+    func raftAddress(_ name: String) -> String? {
+        guard let parts = self.address(name)?.split(separator: ":"), let port = Int(parts[1])
+        else { return nil }
+        return "\(parts[0]):\(port + 1)"
+    }
+
+    func term(of name: String) async -> String? {
+        guard let address = self.address(name),
+            let answer = try? await self.client.call(
+                .request(.getControllerConfig), to: address, timeout: .seconds(1))
+        else { return nil }
+        let text = answer.withBodyBytes { PropertiesText(parsing: Array($0)) }
+        return text.pairs.first { $0.key == "raftTerm" }?.value
+    }
+
     /// What a controller says of itself and its leader; nil when it does not answer.
     func metadata(of name: String) async -> (isLeader: Bool, leader: String)? {
         guard
@@ -189,6 +209,24 @@ struct ControllerClusterTests {
             }
             #expect(!joins)
             #expect(await controllers.agreedLeader(of: ["n0", "n1"]) == leader)
+        }
+    }
+
+    @Test("whatever is said on the Raft port, the leader stays and says why it refuses")
+    func hostileRaftPort() async throws {
+        try await withControllers { controllers in
+            for name in controllers.names { try await controllers.start(name) }
+            let leader = try #require(await controllers.leader(of: controllers.names))
+            let term = await controllers.term(of: leader)
+            let hostile = HostileController(address: try #require(controllers.raftAddress("n0")))
+            for speech in HostileController.speeches { _ = try await hostile.say(speech) }
+            let answer = try await hostile.say([
+                HostileController.hello(group: "other", from: "n1", to: "n0")
+            ])
+            let reason = String(decoding: answer.first?.dropFirst() ?? [], as: UTF8.self)
+            #expect(reason == "this is group 'apus', not 'other'")
+            #expect(await controllers.leader(of: controllers.names) == leader)
+            #expect(await controllers.term(of: leader) == term)
         }
     }
 
