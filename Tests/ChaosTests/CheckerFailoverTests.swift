@@ -78,6 +78,17 @@ struct CheckerFailoverTests {
         #expect(failover.verdict().faults.map(\.takenOverMilliseconds) == [nil])
     }
 
+    @Test("a takeover after the next fault's begin is not the first one's")
+    func takenOverLater() {
+        var failover = FailoverScript()
+        failover.strike()
+        failover.heal()
+        failover.script.add(.faultBegan(Fault(name: "kill", target: "controller-1")))
+        failover.elect(FailoverScript.new, epoch: 2)
+        failover.send(to: FailoverScript.new)
+        #expect(failover.verdict().faults.map(\.takenOverMilliseconds) == [nil, nil])
+    }
+
     @Test("a deposed master that still acknowledges is found")
     func unfenced() {
         var failover = FailoverScript()

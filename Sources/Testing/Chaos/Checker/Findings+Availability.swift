@@ -3,6 +3,9 @@ internal import MessageFormat
 // How long sending stood still, and whether each fault left a proof.
 
 extension Findings {
+    /// A takeover may end a little after the fault has.
+    private static let takeoverAfterMending: Int64 = 3_000_000_000
+
     mutating func checkAvailability() {
         let own = self.record.attempts.filter { self.record.isOwn($0) && $0.sentAt != nil }
         let gaps = Self.gaps(between: own.compactMap(Self.acknowledgedAt), of: own)
@@ -46,11 +49,15 @@ extension Findings {
         }
     }
 
+    /// The fault's own takeover: a later one belongs to what happened later.
     private func takenOver(_ window: Record.FaultWindow, _ own: [Record.Attempt]) -> Int? {
         guard let struck = window.fault.master else { return nil }
+        let next = self.record.faults.map(\.beganAt).filter { $0 > window.beganAt }.min() ?? .max
+        let mended = window.endedAt ?? .max - Self.takeoverAfterMending
+        let end = min(next, mended + Self.takeoverAfterMending)
         let first = own.compactMap { attempt -> Int64? in
             guard let place = attempt.place, let at = Self.acknowledgedAt(attempt),
-                at > window.beganAt, attempt.broker >= 0,
+                at > window.beganAt, at < end, attempt.broker >= 0,
                 self.record.queues[place.queue].brokerName == struck.group,
                 self.record.brokers[attempt.broker] != struck.address
             else { return nil }
