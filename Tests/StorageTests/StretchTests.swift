@@ -88,6 +88,22 @@ struct StretchTests {
         }
     }
 
+    @Test("zeroes in the middle of a segment are not taken for its unused end")
+    func lostWrite() throws {
+        let log = TestLog()
+        let starts = try log.fill([100, 100, 100])
+        var bytes = try log.segmentBytes()
+        let hole = starts[1].distance(from: .zero)..<starts[2].distance(from: .zero)
+        bytes.replaceSubrange(hole, with: [UInt8](repeating: 0, count: hole.count))
+        try log.replaceSegment(with: bytes)
+        try log.withStore { store in
+            let end = PhysicalOffset(Int64(store.segmentBytes) + 4_096)
+            #expect(throws: StorageError.damagedBatch(position: starts[1], .empty)) {
+                try store.readStretch(from: starts[1], end: end, bytesMax: 1 << 20)
+            }
+        }
+    }
+
     @Test("a position that is no batch's start is refused")
     func wrongPlace() throws {
         let log = TestLog()

@@ -28,10 +28,24 @@ extension LogStore {
         let bytes = try self.batches(from: start, room: room, bytesMax: bytesMax)
         let next = start.advanced(by: bytes.count)
         if bytes.isEmpty {
-            guard end >= segmentEnd else { throw .damagedBatch(position: start, .empty) }
+            guard end >= segmentEnd, try !self.hasBatches(behind: start) else {
+                throw .damagedBatch(position: start, .empty)
+            }
             return StretchRead(bytes: [], next: segmentEnd)
         }
         return StretchRead(bytes: bytes, next: next)
+    }
+
+    /// Zeroes with batches behind them are a write that never came, not a segment's unused end:
+    /// who skipped them would lack messages and not know it.
+    private func hasBatches(behind start: PhysicalOffset) throws(StorageError) -> Bool {
+        let base = self.base(of: start)
+        guard self.offsetInSegment(start) + LogBatchHeader.count <= self.segmentBytes else {
+            return false
+        }
+        var window = try SegmentWindow(
+            file: try self.openSegments.file(base), base: base, segmentBytes: self.segmentBytes)
+        return try window.nextBatch(behind: start, logID: self.logID) != nil
     }
 
     private func batches(
