@@ -13,6 +13,8 @@ struct GroupStanding: Sendable {
     var epoch: Epoch
     /// The log has to change: this engine does nothing more.
     var isOver = false
+    /// Where the log on disk is damaged first, below what is known to be confirmed.
+    var damagedFrom: PhysicalOffset?
     private var links: UInt64 = 0
 
     init(_ settings: GroupSettings) {
@@ -40,7 +42,8 @@ extension BrokerEngine {
     package var groupReport: GroupReport {
         GroupReport(
             role: self.role, masterEpoch: self.group?.epoch ?? Epoch(0),
-            logEpoch: self.history.latest, logEnd: self.progress.kept,
+            logEpoch: self.history.latest,
+            logEnd: min(self.progress.kept, self.group?.damagedFrom ?? self.progress.kept),
             // A log that ends before what was confirmed has lost something: it says so.
             confirmed: max(
                 self.progress.confirmed, self.group?.settings.confirmedAtLeast ?? .zero))

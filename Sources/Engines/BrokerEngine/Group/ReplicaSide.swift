@@ -125,7 +125,7 @@ extension BrokerEngine {
         self.take(from: self.log.end, on: link)
     }
 
-    private mutating func startOver(_ welcome: MasterWelcome, on link: LinkID) {
+    mutating func startOver(_ welcome: MasterWelcome, on link: LinkID) {
         self.end(link, .comingAgain, "the replica starts over from \(welcome.logStart.bytes)")
         self.change(
             the: .startOver(
@@ -135,6 +135,7 @@ extension BrokerEngine {
     private mutating func continueLog(
         _ welcome: MasterWelcome, _ theirs: EpochHistory, on link: LinkID
     ) {
+        if self.isDamaged { return self.replaceDamage(welcome, theirs, on: link) }
         let end = self.log.end
         let shared = self.history.sharedEnd(end: end, with: theirs, otherEnd: welcome.logEnd)
         guard let shared, shared >= self.progress.confirmed else {

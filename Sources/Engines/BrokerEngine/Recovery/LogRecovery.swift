@@ -36,14 +36,14 @@ package struct LogRecovery<Source: LogSource> {
             return engine.recovered(to: first, activeSegment: nil, at: now)
         }
         for base in bases where base < active {
-            let segment = try self.sealedSegment(base)
+            let segment = try self.sealedSegment(base, &engine)
             engine.found(segment: base, youngest: segment.youngest)
             engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
         }
         for base in bases where base > active {
             // A crash while a segment began leaves no batch in it. Batches without their snapshot are
             // damage, and cutting them off would lose messages in silence.
-            guard try self.isEmpty(base) else {
+            guard try self.isEmpty(base) || engine.endsLog(atDamage: base) else {
                 throw ReadFailure(
                     reason:
                         "the segment at \(base.bytes) holds batches, but its snapshot is damaged")
@@ -55,7 +55,9 @@ package struct LogRecovery<Source: LogSource> {
     }
 
     /// Reads the whole segment and writes its index file.
-    package func madeAnew(_ base: PhysicalOffset) throws -> SealedSegment {
+    package func madeAnew(
+        _ base: PhysicalOffset, damage: (PhysicalOffset) -> Void = { _ in }
+    ) throws -> SealedSegment {
         var contents = SegmentContents(base: base)
         var start: PhysicalOffset? = base
         while let from = start {
@@ -65,20 +67,25 @@ package struct LogRecovery<Source: LogSource> {
                 }
             }
             start = result.laterValidBatch
-            if let later = start { self.note(.damage(from: result.end, to: later)) }
+            if let later = start {
+                self.note(.damage(from: result.end, to: later))
+                damage(result.end)
+            }
         }
         contents.sort()
         return try SealedSegment(sealing: contents, in: self.source)
     }
 
-    private func sealedSegment(_ base: PhysicalOffset) throws -> SealedSegment {
+    private func sealedSegment(
+        _ base: PhysicalOffset, _ engine: inout BrokerEngine
+    ) throws -> SealedSegment {
         do {
             if let reader = try self.source.index(of: base) { return SealedSegment(reader) }
             self.note(.indexMissing(base))
         } catch {
             self.note(.indexDamaged(base, reason: "\(error)"))
         }
-        return try self.madeAnew(base)
+        return try self.madeAnew(base) { engine.foundDamage(at: $0) }
     }
 
     private func replay(
@@ -87,9 +94,10 @@ package struct LogRecovery<Source: LogSource> {
         var result = try self.source.scan(segment: base, from: nil) { batch, header in
             try engine.replay(batch, header, segment: base)
         }
-        while let later = result.laterValidBatch {
+        while let later = result.laterValidBatch, !engine.endsLog(atDamage: result.end) {
             // Never passed over in silence: acknowledged messages may have lain there.
             self.note(.damage(from: result.end, to: later))
+            engine.foundDamage(at: result.end)
             result = try self.source.scan(segment: base, from: later) { batch, header in
                 try engine.replay(batch, header, segment: base)
             }
