@@ -73,11 +73,15 @@ final class SimulatedCluster {
     }
 
     /// Each group has a master that all its brokers follow, and a whole SyncStateSet.
+    ///
+    /// A master on whose disk bytes have changed cannot feed replicas that lack them: its group
+    /// counts without them.
     var isHealthy: Bool {
         (0..<self.plan.groups).allSatisfy { group in
             let hosts = self.brokers.filter { $0.group == group }
             guard let view = self.checks.controllers.newestView(of: self.plan.brokerName(group)),
                 view.syncStateSet.count == hosts.count
+                    || hosts.contains(where: { $0.isMaster && $0.store.isDamaged })
             else { return false }
             return hosts.count { $0.masterEpoch == view.masterEpoch } == 1
         }

@@ -1,3 +1,4 @@
+import Glibc
 import MessageFormat
 
 /// What a group has confirmed so far, byte by byte: nobody may ever hold anything else there.
@@ -11,16 +12,15 @@ final class GoldenLog {
     /// The first position in `range` at which `store` differs; nil when it does not. Ranges that
     /// faults have damaged do not count.
     func firstDifference(
-        from store: VirtualLogStore, in range: Range<Int64>
+        from store: VirtualLogStore, in range: Range<Int64>, countingMissing: Bool = false
     ) -> PhysicalOffset? {
         var position = range.lowerBound
         while position < range.upperBound {
             let base = store.base(of: PhysicalOffset(position)).bytes
             let end = min(range.upperBound, base + Int64(store.segmentBytes))
-            if let found = self.difference(store, position..<end), !store.isDamaged(position..<end)
-            {
-                return PhysicalOffset(found)
-            }
+            let part = position..<end
+            let isExcused = store.isDamaged(part) && !(countingMissing && store.isMissing(part))
+            if !isExcused, let found = self.difference(store, part) { return PhysicalOffset(found) }
             position = end
         }
         return nil
@@ -34,15 +34,26 @@ final class GoldenLog {
         let present = max(0, min(range.count, file.count - offset))
         let start = Int(range.lowerBound)
         if present > 0 {
-            let isSame = file[offset..<(offset + present)].elementsEqual(
-                self.bytes[start..<(start + present)])
-            guard isSame else {
+            guard self.isSame(file, offset, start, count: present) else {
                 let first = (0..<present).first { file[offset + $0] != self.bytes[start + $0] } ?? 0
                 return range.lowerBound + Int64(first)
             }
         }
         let rest = (start + present)..<Int(range.upperBound)
         return self.bytes[rest].firstIndex { $0 != 0 }.map { Int64($0) }
+    }
+}
+
+extension GoldenLog {
+    private func isSame(_ file: [UInt8], _ offset: Int, _ start: Int, count: Int) -> Bool {
+        file.withUnsafeBytes { file in
+            self.bytes.withUnsafeBytes { golden in
+                guard let one = file.baseAddress, let other = golden.baseAddress else {
+                    return count == 0
+                }
+                return memcmp(one + offset, other + start, count) == 0
+            }
+        }
     }
 }
 

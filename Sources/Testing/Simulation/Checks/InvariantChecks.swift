@@ -61,9 +61,16 @@ final class InvariantChecks {
                 "\(process.name) confirms other bytes at \(at.bytes) than were confirmed before")
         }
         if range.upperBound > golden.end.bytes {
-            golden.append(process.host.store.copy(golden.end.bytes..<range.upperBound))
+            let fresh = golden.end.bytes..<range.upperBound
+            golden.append(self.sound(fresh, for: process).copy(fresh))
         }
         self.checkMembers(of: group, hold: range)
+    }
+
+    /// A disk of the SyncStateSet on which no fault has changed this range.
+    private func sound(_ range: Range<Int64>, for process: BrokerProcess) -> VirtualLogStore {
+        let stores = [process.host.store] + self.members(of: process.host.group).map(\.store)
+        return stores.first { !$0.isDamaged(range) } ?? process.host.store
     }
 
     private func goldenLog(of group: Int) -> GoldenLog {
@@ -122,7 +129,7 @@ final class InvariantChecks {
         let start = process.host.store.segmentBases.first?.bytes ?? 0
         guard start < golden.end.bytes,
             let at = golden.firstDifference(
-                from: process.host.store, in: start..<golden.end.bytes)
+                from: process.host.store, in: start..<golden.end.bytes, countingMissing: true)
         else { return }
         self.world.violated(
             .nothingAckedIsLost,
@@ -144,12 +151,16 @@ final class InvariantChecks {
         }
         let start = Int(id.physicalOffset.bytes)
         let size = golden.bytes[start..<(start + 4)].reduce(0) { $0 << 8 | Int64($1) }
-        let range = Int64(start)..<(Int64(start) + size)
+        let range = Int64(start)..<(Int64(start) + max(4, size))
+        guard range.upperBound <= golden.end.bytes else {
+            return self.world.violated(
+                .ackedMeansDurable, "\(process.name) acknowledges \(first), which is not confirmed")
+        }
         let copies = self.brokers.count { host in
             host.group == process.host.group && host.store.isDurable(range)
                 && golden.firstDifference(from: host.store, in: range) == nil
         }
-        guard copies >= self.minInSyncReplicas, range.upperBound <= golden.end.bytes else {
+        guard copies >= self.minInSyncReplicas else {
             return self.world.violated(
                 .ackedMeansDurable,
                 "\(process.name) acknowledges \(first) with \(copies) durable copies")
@@ -166,7 +177,7 @@ final class InvariantChecks {
 
     /// A broker cuts its log off.
     func truncates(_ process: BrokerProcess, to end: PhysicalOffset, knowing report: GroupReport) {
-        guard end < report.confirmed else { return }
+        guard end < report.confirmed, !process.host.store.isDamaged else { return }
         self.world.violated(
             .nothingAckedIsLost,
             "\(process.name) cuts off what it knows to be confirmed: \(end.bytes) < "

@@ -9,8 +9,7 @@ package final class VirtualLogStore: LogSource {
     package private(set) var segmentBytes: Int
     private(set) var segments: [PhysicalOffset: VirtualFile] = [:]
     private var indexes: [PhysicalOffset: VirtualFile] = [:]
-    /// Ranges whose bytes a fault has changed behind the broker's back.
-    private(set) var damaged: [Range<Int64>] = []
+    private var damaged = DamagedRanges()
 
     package init(directory: String, logID: UInt64, segmentBytes: Int) {
         self.directory = directory
@@ -120,7 +119,7 @@ package final class VirtualLogStore: LogSource {
         self.indexes[base] = nil
         let file = self.makeSegment(base)
         file.truncate(to: end.distance(from: base))
-        self.damaged.removeAll { $0.upperBound > end.bytes }
+        self.damaged.cut(to: end.bytes)
     }
 
     // MARK: Changes of the whole log
@@ -131,7 +130,7 @@ package final class VirtualLogStore: LogSource {
         self.segmentBytes = segmentBytes
         self.segments = [start: VirtualFile()]
         self.indexes.removeAll()
-        self.damaged.removeAll()
+        self.damaged.cut(to: start.bytes)
     }
 
     package func deleteSegment(_ base: PhysicalOffset) {
@@ -158,6 +157,7 @@ extension VirtualLogStore {
     func write(_ bytes: [UInt8], at position: PhysicalOffset) {
         let base = self.base(of: position)
         self.makeSegment(base).write(bytes, at: position.distance(from: base))
+        self.damaged.mend(position.bytes..<(position.bytes + Int64(bytes.count)))
     }
 
     func flush() {
@@ -208,7 +208,10 @@ extension VirtualLogStore {
             return position
         }
         guard stop > from else {
-            guard end >= segmentEnd else {
+            let hasMore = file.bytes.withUnsafeBytes {
+                self.nextBatch(in: $0, base: base, behind: from) != nil
+            }
+            guard end >= segmentEnd, !hasMore else {
                 throw ReadFailure(reason: "no sound batch at \(from.bytes)")
             }
             return LogRead(bytes: [], position: from, next: segmentEnd)
@@ -227,15 +230,20 @@ extension VirtualLogStore {
         let offset = random.below(file.bytes.count)
         file.flipBit(random.below(8), at: offset)
         let position = base.advanced(by: offset)
-        self.damaged.append(position.bytes..<(position.bytes + 1))
+        self.noteDamage(position.bytes..<(position.bytes + 1))
         return position
     }
 
-    func noteDamage(_ range: Range<Int64>) { self.damaged.append(range) }
+    func noteDamage(_ range: Range<Int64>) { self.damaged.note(range) }
 
-    var isDamaged: Bool { !self.damaged.isEmpty }
+    var isDamaged: Bool { !self.damaged.ranges.isEmpty }
+
+    /// Whether the broker itself has cut off damaged bytes of this range, and knows it.
+    func isMissing(_ range: Range<Int64>) -> Bool {
+        self.damaged.ranges.contains { $0.upperBound == .max && $0.overlaps(range) }
+    }
 
     func isDamaged(_ range: Range<Int64>) -> Bool {
-        self.damaged.contains { $0.overlaps(range) }
+        self.damaged.ranges.contains { $0.overlaps(range) }
     }
 }

@@ -16,7 +16,9 @@ package final class ConnectionEnd {
     package internal(set) var isOpen = true
     package var received: ((ByteBuffer) -> Void)?
     package var closed: (() -> Void)?
-    private(set) weak var peer: ConnectionEnd?
+    /// Gone when its process is.
+    private weak var peer: ConnectionEnd?
+    private let peerMachine: Machine
     /// When the last bytes arrive that are on their way to the peer: later ones come later.
     private var lastArrival: Int64 = 0
     private var stalled: [Packet] = []
@@ -26,9 +28,12 @@ package final class ConnectionEnd {
         case end
     }
 
-    init(id: UInt64, machine: Machine, network: VirtualNetwork, remote: String) {
+    init(
+        id: UInt64, machine: Machine, peer: Machine, network: VirtualNetwork, remote: String
+    ) {
         self.id = id
         self.machine = machine
+        self.peerMachine = peer
         self.life = machine.life
         self.network = network
         self.remote = remote
@@ -73,28 +78,30 @@ package final class ConnectionEnd {
     }
 
     private func put(_ packet: Packet) {
-        guard let peer = self.peer else { return }
-        let (from, to) = (self.machine.host, peer.machine.host)
-        if !self.stalled.isEmpty || self.network.paths.isBlocked(from: from, to: to) {
+        guard self.stalled.isEmpty, !self.isCut else {
             self.stalled.append(packet)
             return self.network.stalled(self)
         }
-        self.fly(packet, to: peer)
+        self.fly(packet)
     }
 
-    private func fly(_ packet: Packet, to peer: ConnectionEnd) {
+    private var isCut: Bool {
+        self.network.paths.isBlocked(from: self.machine.host, to: self.peerMachine.host)
+    }
+
+    private func fly(_ packet: Packet) {
         let world = self.network.world
         let latency = world.random.duration(
-            in: self.network.paths.latency(from: self.machine.host, to: peer.machine.host))
+            in: self.network.paths.latency(from: self.machine.host, to: self.peerMachine.host))
         let arrival = max(world.time + latency.wholeNanoseconds, self.lastArrival + 1)
         self.lastArrival = arrival
-        world.at(arrival) { self.arrive(packet, at: peer) }
+        world.at(arrival) { self.arrive(packet) }
     }
 
-    private func arrive(_ packet: Packet, at peer: ConnectionEnd) {
-        guard peer.machine.hasPower else { return self.network.stalled(self) }
-        guard peer.isOpen else {
-            // Nobody is there any more: the sender's next look at the connection finds it closed.
+    private func arrive(_ packet: Packet) {
+        guard self.peerMachine.hasPower else { return self.network.stalled(self) }
+        guard let peer = self.peer, peer.isOpen else {
+            // Nobody is there any more: the sender finds the connection closed.
             if self.isOpen, case .bytes = packet { self.reset() }
             return
         }
@@ -134,12 +141,10 @@ package final class ConnectionEnd {
 
     /// The path may be good again: what was held back comes, a little later.
     func retransmit() {
-        guard !self.stalled.isEmpty, let peer = self.peer,
-            !self.network.paths.isBlocked(from: self.machine.host, to: peer.machine.host)
-        else { return }
+        guard !self.stalled.isEmpty, !self.isCut else { return }
         let packets = self.stalled
         self.stalled.removeAll()
-        for packet in packets { self.fly(packet, to: peer) }
+        for packet in packets { self.fly(packet) }
     }
 }
 

@@ -62,17 +62,20 @@ package final class VirtualNetwork {
             return finish(.failure(.refused), back)
         }
         guard machine.isRunning, machine.life == life else { return }
-        let client = self.newEnd(machine, remote: address)
+        let client = self.newEnd(machine, to: listener.machine, remote: address)
         let server = self.newEnd(
-            listener.machine, remote: "\(machine.host):\(30_000 + self.lastID)")
+            listener.machine, to: machine, remote: "\(machine.host):\(30_000 + self.lastID)")
         client.join(server)
         listener.machine.perform({ listener.accept(server) }, ofLife: listener.life)
         finish(.success(client), back)
     }
 
-    private func newEnd(_ machine: Machine, remote: String) -> ConnectionEnd {
+    private func newEnd(
+        _ machine: Machine, to peer: Machine, remote: String
+    ) -> ConnectionEnd {
         self.lastID += 1
-        let end = ConnectionEnd(id: self.lastID, machine: machine, network: self, remote: remote)
+        let end = ConnectionEnd(
+            id: self.lastID, machine: machine, peer: peer, network: self, remote: remote)
         self.ends[end.id] = end
         return end
     }

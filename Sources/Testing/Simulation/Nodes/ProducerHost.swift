@@ -58,7 +58,7 @@ final class ProducerHost {
     var pendingCount: Int { self.engine.pendingCount }
 
     private func sendNext() {
-        let pause = self.outside.world.random.duration(in: .milliseconds(4)...(.milliseconds(40)))
+        let pause = self.outside.world.random.duration(in: .milliseconds(10)...(.milliseconds(90)))
         self.machine.after(pause) { [weak self] in
             guard let self, self.isSending else { return }
             if self.engine.pendingCount < 50 {
