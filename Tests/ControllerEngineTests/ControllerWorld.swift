@@ -54,6 +54,10 @@ struct ControllerWorld {
     }
 
     var nodes: [NodeID] { self.engines.keys.sorted() }
+    /// Reasons of refusals that were told to the log.
+    var refusals: [String] {
+        self.events.compactMap { if case .refused(_, let reason) = $0 { reason } else { nil } }
+    }
     var running: [NodeID] { self.nodes.filter { !self.stopped.contains($0) } }
     var leader: NodeID? {
         self.running.filter { self.engines[$0]?.raft.isLeaderReady ?? false }

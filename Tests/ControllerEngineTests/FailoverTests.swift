@@ -195,6 +195,28 @@ struct FailoverTests {
         #expect(try world.view().masterBrokerID == 2, "it would do nothing in a new epoch either")
     }
 
+    @Test("a leader that hears no broker lets another lead, who then sees the master die")
+    func deafLeader() throws {
+        var world = try ControllerWorld { $0.deafnessMax = .seconds(2) }
+        let brokers = try world.group()
+        let deaf = try world.elect()
+        var others = Array(brokers.dropFirst())
+        for broker in brokers.reversed() { world.close(broker.connection, at: deaf) }
+        for broker in brokers.prefix(1) { world.close(broker.connection) }
+        for _ in 0..<40 {
+            for id in world.running where id != deaf {
+                for broker in others {
+                    _ = try world.ask(id, broker.heartbeat.command, over: broker.connection)
+                }
+            }
+            world.pass(.milliseconds(100))
+        }
+        let leader = try world.elect()
+        #expect(leader != deaf)
+        try world.beat(&others[0])
+        #expect(others[0].view.masterBrokerID == 2)
+    }
+
     @Test("who said to hold more than anybody confirmed does not block the group")
     func boastingReplica() throws {
         var world = try ControllerWorld()

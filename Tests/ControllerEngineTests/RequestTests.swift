@@ -236,6 +236,7 @@ struct HostileRequestTests {
             #expect(answer.responseCode == code, "\(answer.remark ?? "")")
             #expect(answer.remark?.isEmpty == false)
         }
+        #expect(world.refusals.contains { $0.contains("epoch 2000000000 was never given out") })
         world.close(brokers[0].connection)
         let view = try world.view()
         #expect(view.masterBrokerID == 2)
@@ -289,6 +290,8 @@ struct HostileRequestTests {
         }
         #expect(world.engines[leader]?.state == ControllerState())
         #expect(world.failures.isEmpty)
+        #expect(world.refusals.count <= 10, "the log is not flooded")
+        #expect(!world.refusals.isEmpty)
     }
 
     @Test("a one-way request gets no answer, not even an error")

@@ -97,6 +97,9 @@ extension ControllerEngine {
         guard write.term == position.term else {
             return self.answer(write.request, self.answer(for: .notLeader))
         }
+        if case .refused(let refusal) = outcome {
+            self.reportRefusal(of: write.request, refusal.description)
+        }
         self.answer(write.request, self.answer(to: write.kind, outcome))
         self.followUp(write.kind, outcome)
     }

@@ -22,6 +22,7 @@ package struct ControllerEngine: Sendable {
     var effects: [ControllerEffect] = []
     var now: Now
     var toldPeers: [ControllerPeer] = []
+    private var refusalLog = RefusalLog()
     /// The state can no longer be trusted; nothing is answered.
     var hasFailed = false
 
@@ -62,6 +63,7 @@ extension ControllerEngine {
         do throws(RequestFailure) {
             if let answer = try self.handle(command, request) { self.answer(request, answer) }
         } catch {
+            self.reportRefusal(of: request, error)
             self.answer(request, self.answer(for: error))
         }
     }
@@ -117,6 +119,17 @@ extension ControllerEngine {
 
 // Outputs.
 extension ControllerEngine {
+    private mutating func reportRefusal(of request: Request, _ failure: RequestFailure) {
+        if failure.isNoteworthy { self.reportRefusal(of: request, failure.remark) }
+    }
+
+    /// A peer that sends nonsense without end fills no disk with its refusals.
+    mutating func reportRefusal(of request: Request, _ reason: String) {
+        guard self.refusalLog.mayReport(at: self.now.tick) else { return }
+        let origin = "request \(request.code.rawValue) of connection \(request.connection.value)"
+        self.report(.refused(request: origin, reason: reason))
+    }
+
     mutating func report(_ event: ControllerEvent) { self.effects.append(.report(event)) }
 
     mutating func answer(_ request: Request, _ answer: Answer) {

@@ -22,6 +22,8 @@ package struct ControllerSettings: Sendable {
     /// How often what is confirmed is written down, for the day on which all controllers stop.
     package var noteInterval = Duration.seconds(5)
     package var promotionInterval = Duration.milliseconds(500)
+    /// A leader that hears no broker for so long lets another controller lead.
+    package var deafnessMax = Duration.seconds(10)
     /// Entries of the log between two snapshots.
     package var snapshotInterval = 4_096
     /// Requests that wait for a decision.

@@ -14,6 +14,8 @@ struct LeaderDuty: Sendable {
     var watchedAt: Tick?
     var notedAt: Tick?
     var promotedAt: Tick?
+    /// Since when no broker is heard, though some are registered.
+    var deafSince: Tick?
 
     init() {}
 
@@ -30,6 +32,7 @@ extension ControllerEngine {
         if self.isDue(\.watchedAt, every: self.settings.watchInterval) {
             for name in self.state.groups.keys.sorted() { self.considerElection(of: name) }
         }
+        self.leaveOfficeIfDeaf()
         if self.isDue(\.notedAt, every: self.settings.noteInterval) { self.noteConfirmed() }
         if self.isDue(\.promotedAt, every: self.settings.promotionInterval) {
             self.promoteLearners()
@@ -119,6 +122,25 @@ extension ControllerEngine {
         guard self.isNewToOffice else { return true }
         let lives = self.liveness.lives(of: name)
         return group.syncStateSet.allSatisfy { $0 == group.masterBrokerID || lives[$0] != nil }
+    }
+
+    /// A leader that hears no broker cannot see a master die. Another controller may hear them.
+    private mutating func leaveOfficeIfDeaf() {
+        let names = self.state.groups.keys
+        let hearsSomebody = names.contains { name in
+            self.liveness.lives(of: name).values.contains(where: \.isAlive)
+        }
+        guard !names.isEmpty, !hearsSomebody else {
+            self.duty.deafSince = nil
+            return
+        }
+        let since = self.duty.deafSince ?? self.now.tick
+        self.duty.deafSince = since
+        guard self.now.tick - since > self.settings.deafnessMax else { return }
+        self.duty.deafSince = nil
+        if case .success(let successor) = self.raft.transferLeadership(to: nil, at: self.now.tick) {
+            self.report(.officeLeft(to: successor))
+        }
     }
 
     private mutating func noteConfirmed() {

@@ -51,6 +51,22 @@ struct Answer {
     }
 }
 
+/// How many refusals are told to the log.
+struct RefusalLog: Sendable {
+    private static let perSecondMax = 10
+
+    private var second: Int64 = 0
+    private var count = 0
+
+    mutating func mayReport(at now: Tick) -> Bool {
+        let second = now.nanoseconds / 1_000_000_000
+        if second != self.second { self.count = 0 }
+        self.second = second
+        self.count += 1
+        return self.count <= Self.perSecondMax
+    }
+}
+
 /// Why a request is not carried out.
 enum RequestFailure: Error {
     case notSupported(code: Int32)
@@ -64,6 +80,17 @@ enum RequestFailure: Error {
     case invalid(String)
     case notLeader
     case busy(String)
+
+    /// Whether operators may want to know: not what happens whenever a leader changes or a broker
+    /// starts.
+    var isNoteworthy: Bool {
+        switch self {
+        case .notLeader, .notRegistered: false
+        case .notSupported, .badField, .badBody, .missingBrokerID, .refused, .futureEpoch,
+            .invalid, .busy:
+            true
+        }
+    }
 
     /// The only place where a failure gets its code.
     var code: ResponseCode {
