@@ -68,7 +68,7 @@ final class GroupCluster {
             configuration.controllers = self.controllers
             configuration.port = try FreePort.pair()
             configuration.dataDirectory = self.data(of: name)
-            configuration.segmentBytes = 32 << 20
+            configuration.segmentBytes = 1 << 20  // so that it rolls
         }
         change(&configuration)
         let running = try await BrokerStart(configuration, InProcessCluster.quiet()).run()
@@ -118,6 +118,19 @@ final class GroupCluster {
             return found != nil
         }
         return found
+    }
+
+    /// Waits until the log of a broker ends where the master's does.
+    func hasCaughtUp(_ name: String, with master: String) async throws -> Bool {
+        try await eventually {
+            let (own, other) = (try await self.logEnd(of: name), try await self.logEnd(of: master))
+            return own != nil && own == other
+        }
+    }
+
+    private func logEnd(of name: String) async throws -> PhysicalOffset? {
+        guard let door = self.members[name]?.running?.door else { return nil }
+        return try await door.loop.submit { door.worker?.currentCheckpoint?.confirmed }.get()
     }
 
     /// Waits until there is a master with enough replicas in step.

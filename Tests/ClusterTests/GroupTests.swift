@@ -11,13 +11,15 @@ import Testing
 @Suite("A group of brokers that controllers steer", .serialized, .timeLimit(.minutes(2)))
 struct GroupTests {
     private func verify(
-        on cluster: GroupCluster, messages: Int, _ disturb: (GroupCluster) async throws -> Void
+        on cluster: GroupCluster, messages: Int, size: Int = 256,
+        _ disturb: (GroupCluster) async throws -> Void
     ) async throws -> Verdict {
         var plan = WorkloadPlan(topic: "T", seed: 1)
         plan.messagesMax = messages
         plan.producers = 2
         plan.consumers = 2
         plan.settleTime = .seconds(20)
+        plan.size = size
         let recorder = Recorder(run: plan.run, writer: nil)
         let workload = Workload(plan: plan, access: cluster.access, recorder: recorder)
         async let running: Void = workload.run()
@@ -28,15 +30,19 @@ struct GroupTests {
         return try recorder.verdict()
     }
 
-    /// The bytes of every member's log up to the shortest one's end.
+    /// What every two members have in common is the same, up to the shorter one's end.
     private func expectIdenticalLogs(of cluster: GroupCluster) throws {
         let logs = try cluster.members.keys.sorted().map { name in
-            try LogBytes(of: cluster.data(of: name))
+            try SegmentBytes(of: cluster.data(of: name))
         }
-        let count = logs.map(\.bytes.count).min() ?? 0
-        #expect(count > 0)
         for log in logs.dropFirst() {
-            #expect(log.bytes.prefix(count) == logs[0].bytes.prefix(count))
+            let shared = Set(log.segments.keys).intersection(logs[0].segments.keys)
+            #expect(!shared.isEmpty)
+            for base in shared.sorted() {
+                let (one, other) = (log.segments[base] ?? [], logs[0].segments[base] ?? [])
+                let count = min(one.count, other.count)
+                #expect(one.prefix(count) == other.prefix(count), "segment \(base.bytes)")
+            }
         }
     }
 
@@ -85,6 +91,38 @@ struct GroupTests {
             #expect(await cluster.takesMessages(), "the group has come together again")
             let after = try await self.verify(on: cluster, messages: 200) { _ in }
             #expect(after.lost == 0 && after.acknowledged == 200)
+            for name in ["one", "two", "three"] { await cluster.stop(name) }
+            try self.expectIdenticalLogs(of: cluster)
+        }
+    }
+
+    @Test("a replica that was away catches up over segments; one too far behind starts over")
+    func catchUp() async throws {
+        try await withGroup { cluster in
+            let first = try #require(await cluster.master())
+            let others = ["one", "two", "three"].filter { $0 != first }
+            await cluster.stop(others[0])
+            let verdict = try await self.verify(on: cluster, messages: 300, size: 20_000) { _ in }
+            #expect(verdict.lost == 0 && verdict.acknowledged == 300)
+            try await cluster.start(others[0])
+            let hasCaughtUp = try await cluster.hasCaughtUp(others[0], with: first)
+            #expect(hasCaughtUp, "the log over segments")
+
+            // From here on the oldest segments go as soon as they may.
+            await cluster.stop(others[1])
+            for name in [first, others[0]] {
+                try await cluster.crash(name)
+                try await cluster.start(name) { $0.diskUsedPercentMax = 0 }
+            }
+            #expect(await cluster.takesMessages())
+            _ = try? await self.verify(on: cluster, messages: 300, size: 20_000) { _ in }
+            let kept = try FileManager.default.contentsOfDirectory(
+                atPath: cluster.data(of: first) + "/commitlog")
+            #expect(!kept.contains("00000000000000000000"), "the first segment is gone")
+            try await cluster.start(others[1])
+            let master = try #require(await cluster.master())
+            let hasStartedOver = try await cluster.hasCaughtUp(others[1], with: master)
+            #expect(hasStartedOver, "from the master's first segment on")
             for name in ["one", "two", "three"] { await cluster.stop(name) }
             try self.expectIdenticalLogs(of: cluster)
         }
@@ -140,16 +178,16 @@ struct GroupTests {
 }
 
 /// What a log's segments hold, without the space that is prepared behind it.
-private struct LogBytes {
-    let bytes: [UInt8]
+private struct SegmentBytes {
+    private(set) var segments: [PhysicalOffset: [UInt8]] = [:]
 
     init(of directory: String) throws {
         let store = try LogStore.open(directory: directory)
         defer { store.close() }
-        var bytes: [UInt8] = []
         for base in store.segmentBases {
+            var bytes: [UInt8] = []
             _ = try store.scan(segment: base) { batch, _ in bytes += batch }
+            self.segments[base] = bytes
         }
-        self.bytes = bytes
     }
 }
