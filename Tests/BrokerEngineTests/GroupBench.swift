@@ -19,6 +19,7 @@ struct GroupBench {
         var change: LogChange?
         var roles: [BrokerRole] = []
         var warnings: [String] = []
+        var asksForAnother = 0
         var relayed: [(code: Int32, to: String)] = []
         /// Its end of each link → the other broker and its end.
         var links: [LinkID: (broker: Int64, link: LinkID)] = [:]
@@ -217,6 +218,7 @@ extension GroupBench {
         case .roleChanged(let role): self.brokers[id]?.roles.append(role)
         case .relay(_, let command, let master):
             self.brokers[id]?.relayed.append((command.code, master))
+        case .askForAnotherMaster: self.brokers[id]?.asksForAnother += 1
         case .warn(let text): self.brokers[id]?.warnings.append(text)
         default: break
         }

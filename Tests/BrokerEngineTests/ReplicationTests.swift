@@ -104,6 +104,22 @@ struct ReplicationTests {
         #expect(group.code(of: waiting, at: 1) == .flushSlaveTimeout)
     }
 
+    @Test("a master that alone is cut off from its replicas asks for another one, and says so soon")
+    func stranded() {
+        var group = self.group()
+        let waiting = group.request(Requests.send(), at: 1)
+        #expect(group.code(of: waiting, at: 1) == .success)
+        group.cutOff = [1]
+        let stuck = group.request(Requests.send(), at: 1)
+        group.pass(.milliseconds(900))
+        #expect(group[1].asksForAnother == 0, "replicas may be slow for a moment")
+        group.pass(.milliseconds(600))
+        #expect(group[1].asksForAnother == 1)
+        #expect(group.code(of: stuck, at: 1) == .flushSlaveTimeout, "it may have been stored")
+        group.pass(.seconds(2))
+        #expect(group[1].asksForAnother == 2)
+    }
+
     @Test("while a proposal is open, everybody in the old and the new set must keep a message")
     func confirmsUnderBothSets() {
         var group = GroupBench([1, 2], minInSync: 1)

@@ -42,6 +42,9 @@ package enum Effect: Sendable {
     case readLog(LinkID, from: PhysicalOffset, end: PhysicalOffset, bytesMax: Int)
     /// Ask the controllers' leader; then call `syncStateSetAnswered`.
     case alterSyncStateSet(SyncStateSetProposal)
+    /// Ask the controllers' leader to elect somebody else, who may be able to do what this master
+    /// cannot.
+    case askForAnotherMaster(because: String)
     /// Change the log on disk and go on with a new engine. This engine asks for nothing more.
     case changeLog(LogChange)
     case roleChanged(BrokerRole)

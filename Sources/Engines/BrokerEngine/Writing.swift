@@ -154,10 +154,8 @@ extension BrokerEngine {
         while let pending = self.answers.popWaiting(since: self.now.tick - patience) {
             self.refuseOverdue(pending)
         }
-        guard let forReplicas = self.group?.settings.replicaTimeout, forReplicas < patience else {
-            return
-        }
-        let latest = self.now.tick - forReplicas
+        guard let group = self.group?.settings else { return }
+        let latest = self.now.tick - (self.isStranded ? group.strandedGrace : group.replicaTimeout)
         while let pending = self.answers.popWaiting(since: latest, keptUpTo: self.progress.kept) {
             self.refuseOverdue(pending)
         }

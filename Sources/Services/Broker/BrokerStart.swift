@@ -103,16 +103,21 @@ extension BrokerStart {
         let (host, port) = (
             self.configuration.listenHost, self.configuration.replicationListenPort
         )
+        var limits = PeerLinkLimits()
+        limits.receivedPayloadBytesMax = Self.replicaWordBytesMax
         do {
             let listener = try await PeerListener.bind(
                 host: host, port: port, group: loops, delegate: ReplicationDoor(door: door),
-                logger: self.logger)
+                limits: limits, logger: self.logger)
             self.undo.append { await listener.close() }
             return listener
         } catch {
             throw ConfigurationError("cannot listen on \(host):\(port) for replicas: \(error)")
         }
     }
+
+    /// Replicas say hello and acknowledge; only masters send bytes of the log.
+    private static let replicaWordBytesMax = 16 << 10
 
     /// From here on the controllers hear of this broker.
     private func startBeating(_ membership: Membership?, _ door: BrokerDoor) async {

@@ -43,7 +43,7 @@ extension BrokerWorker {
         case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
         case .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet, .changeLog,
-            .roleChanged, .warn:
+            .askForAnotherMaster, .roleChanged, .warn:
             self.performForGroup(effect)
         }
         return false

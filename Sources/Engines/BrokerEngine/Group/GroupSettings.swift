@@ -30,6 +30,10 @@ package struct GroupSettings: Sendable {
     /// A send that waited this long for the replicas is answered `FLUSH_SLAVE_TIMEOUT`
     /// (RocketMQ's `slaveTimeout`).
     package var replicaTimeout: Duration = .seconds(3)
+    /// A master that has too few replicas for so long tells the sends that wait, and asks for another
+    /// master: a cut may be around it alone.
+    package var strandedGrace: Duration = .milliseconds(300)
+    package var strandedRetry: Duration = .seconds(2)
     /// Bytes that may be on their way to one replica.
     package var feedBytesMax = 32 << 20
     /// Bytes of one read for a replica that catches up.

@@ -16,6 +16,9 @@ struct MasterSide: Sendable {
     var tail = FeedTail()
     /// Until this is confirmed, others may have seen more than this broker may show.
     var takeoverEnd: PhysicalOffset
+    /// Since when too few replicas keep up.
+    var strandedSince: Tick?
+    var askedToLeaveAt: Tick?
     var told = Tick.zero
     var toldConfirmed = PhysicalOffset.zero
 
@@ -135,6 +138,7 @@ extension BrokerEngine {
 
     /// Time has passed.
     mutating func tendReplicas() {
+        self.tendStranded()
         guard let master = self.master, let settings = self.group?.settings else { return }
         if let members = self.master?.replication.proposal(
             confirmed: self.progress.confirmed, at: self.now.tick)
@@ -154,6 +158,34 @@ extension BrokerEngine {
                 .replicate(
                     link, .confirmed(epoch: master.epoch, confirmed: self.progress.confirmed)))
         }
+    }
+
+    /// Whether too few replicas have kept up for longer than a moment.
+    var isStranded: Bool {
+        guard let since = self.master?.strandedSince, let settings = self.group?.settings else {
+            return false
+        }
+        return self.now.tick - since >= settings.strandedGrace
+    }
+
+    /// The controllers see a master that lives. If it cannot reach its replicas, perhaps another
+    /// one can; they know whether there is one.
+    private mutating func tendStranded() {
+        guard let master = self.master, let settings = self.group?.settings else { return }
+        guard !master.replication.mayTake(at: self.now.tick) else {
+            self.master?.strandedSince = nil
+            return
+        }
+        self.master?.strandedSince = master.strandedSince ?? self.now.tick
+        let isTimeToAsk =
+            master.askedToLeaveAt.map { self.now.tick - $0 >= settings.strandedRetry } ?? true
+        guard self.isStranded, isTimeToAsk, master.replication.mayAcknowledge else { return }
+        self.master?.askedToLeaveAt = self.now.tick
+        let inStep = master.replication.inStep(at: self.now.tick)
+        self.effects.append(
+            .askForAnotherMaster(
+                because: "of the SyncStateSet \(master.replication.set.members) only \(inStep) "
+                    + "can be reached from here"))
     }
 
     mutating func closeFeeds(_ remark: String) {

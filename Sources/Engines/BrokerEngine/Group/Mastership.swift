@@ -66,8 +66,8 @@ extension BrokerEngine {
     private mutating func enter(_ view: GroupView) {
         guard let group = self.group, view.masterEpoch > group.epoch else { return }
         if self.master != nil { return self.stepDown() }
-        self.leaveMaster(.staleEpoch, "the group has epoch \(view.masterEpoch.value) now")
         self.group?.epoch = view.masterEpoch
+        self.leaveMaster(.staleEpoch, "the group has epoch \(view.masterEpoch.value) now")
         if group.isMaster(in: view) {
             self.becomeMaster(view)
         } else if view.masterBrokerID != nil, view.masterBrokerID != group.settings.brokerID {

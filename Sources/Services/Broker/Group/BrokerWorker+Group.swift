@@ -59,6 +59,9 @@ extension BrokerWorker {
             self.readLog(for: link, from: from, end: end, bytesMax: bytesMax)
         case .alterSyncStateSet(let proposal): self.group?.controllers?.propose(proposal)
         case .changeLog(let change): self.change(change)
+        case .askForAnotherMaster(let reason):
+            self.logger.warning("asking for another master: \(reason)")
+            self.askForAnotherMaster()
         case .roleChanged(let role):
             self.logger.notice("this broker is \(role)")
             self.outside.register()

@@ -53,7 +53,7 @@ extension BrokerWorker {
         self.askForAnotherMaster()
     }
 
-    private func askForAnotherMaster() {
+    func askForAnotherMaster() {
         guard let group = self.group, !group.drain.isAsking, self.isMasterOfGroup,
             let controllers = group.controllers
         else { return }

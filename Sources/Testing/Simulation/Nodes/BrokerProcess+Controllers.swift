@@ -41,6 +41,19 @@ extension BrokerProcess {
         }
     }
 
+    /// A master that cannot do its work asks for another one.
+    func handOver(because reason: String) {
+        guard let identity = self.host.identity else { return }
+        self.world.say("\(self.name): asks for another master: \(reason)")
+        self.world.probes.hit("master asked for another one")
+        let request = ElectMaster(
+            clusterName: ClusterPlan.clusterName, brokerName: self.host.brokerName,
+            brokerID: identity.brokerID, handover: true)
+        self.askLeader(request.command, attempts: 3) { [weak self] answer in
+            self?.take(viewIn: answer)
+        }
+    }
+
     private func askForID() {
         if let identity = self.host.identity { return self.apply(identity) }
         let request = NextBrokerIDRequest(
@@ -175,7 +188,7 @@ extension BrokerProcess {
     // MARK: Proposals
 
     func propose(_ proposal: SyncStateSetProposal) {
-        guard let identity = self.host.identity else { return }
+        guard let identity = self.host.identity, !self.shrinksByItself(proposal) else { return }
         let request = AlterSyncStateSet(
             brokerName: self.host.brokerName, masterBrokerID: identity.brokerID,
             masterEpoch: proposal.masterEpoch, syncStateSet: proposal.members,

@@ -36,6 +36,7 @@ extension BrokerProcess {
             self.readLog(for: link, from: from, end: end, bytesMax: bytesMax)
         case .alterSyncStateSet(let proposal): self.propose(proposal)
         case .changeLog(let change): self.changeLog(change)
+        case .askForAnotherMaster(let reason): self.handOver(because: reason)
         case .roleChanged(let role): self.roleChanged(role)
         case .warn(let remark): self.world.say("\(self.name): \(remark)")
         case .register: self.registerSoon()
