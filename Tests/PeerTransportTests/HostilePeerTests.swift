@@ -41,6 +41,22 @@ struct HostilePeerTests {
         }
     }
 
+    @Test("who only listens for short words takes no long ones, and sends what it likes")
+    func receivedLimit() async throws {
+        let long = [UInt8](repeating: 3, count: 10_000)
+        let server = TestPeer { _, link in link.send(long) }
+        let client = TestPeer()
+        var limits = PeerLinkLimits()
+        limits.receivedPayloadBytesMax = 100
+        try await withListener(server, limits: limits) { listener in
+            let link = try await connect(to: listener.port, client)
+            link.send([1])
+            #expect(await client.nextBurst() == [long])
+            link.send(long)
+            #expect(await server.nextClose() == .badFrame(.wrongLength(10_000, bytesMax: 100)))
+        }
+    }
+
     @Test("a frame that does not become whole in time closes the link")
     func slowFrame() async throws {
         let server = TestPeer()

@@ -39,7 +39,8 @@ final class PeerFrameHandler: ChannelInboundHandler {
         self.opening = opening
         self.limits = limits
         self.logger = logger
-        self.decoder = PeerFrameDecoder(bytesMax: limits.payloadBytesMax)
+        self.decoder = PeerFrameDecoder(
+            bytesMax: limits.receivedPayloadBytesMax ?? limits.payloadBytesMax)
     }
 
     func channelActive(context: ChannelHandlerContext) {

@@ -3,6 +3,10 @@ package struct PeerLinkLimits: Sendable {
     /// The largest payload: a batch of the log at its longest, and room around it.
     package var payloadBytesMax = 20 << 20
 
+    /// The largest payload that is taken from the peer; nil: the same. Who only expects short words
+    /// need not hold what a liar sends.
+    package var receivedPayloadBytesMax: Int?
+
     /// From a frame's first byte to its last.
     package var frameTime: Duration = .seconds(10)
 
