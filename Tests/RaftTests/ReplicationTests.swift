@@ -93,11 +93,12 @@ struct ReplicationTests {
         #expect(lone.node.committed == LogIndex(2))
     }
 
-    @Test("a follower commits no further than what it was shown to share")
-    func commitBound() {
+    @Test("a follower acknowledges and commits no further than what it was shown to share")
+    func sharedBound() {
         var lone = LoneNode(restored: restored(terms: [1, 1, 1], term: 1))
         lone.append(after: 1, term: 1, committed: 3, in: 2)
         #expect(lone.node.committed == LogIndex(1))
+        #expect(lone.settle().verdicts == [.accepted(LogIndex(1))])
     }
 
     @Test("a follower that lags far behind catches up in messages of bounded size")

@@ -24,7 +24,7 @@ struct Faults {
             duplicate: [0, 0.05].randomElement(using: &random) ?? 0,
             delay: [1...1, 1...5, 1...20].randomElement(using: &random) ?? 1...1,
             flush: [0...0, 0...3, 1...25].randomElement(using: &random) ?? 0...0,
-            crash: [0, 0.003, 0.008].randomElement(using: &random) ?? 0,
+            crash: [0, 0.004, 0.02].randomElement(using: &random) ?? 0,
             partition: [0, 0.004, 0.01].randomElement(using: &random) ?? 0,
             change: [0, 0.01].randomElement(using: &random) ?? 0,
             transfer: [0, 0.005].randomElement(using: &random) ?? 0)
@@ -169,8 +169,13 @@ final class SimulatedGroup {
         member.node = nil
         self.members[name] = member
         self.pendingReads[name] = nil
-        guard tellingPeers else { return }
-        for peer in self.names { self.members[peer]?.node?.peerLost(name, at: self.now) }
+        if tellingPeers { self.tellOthers(ofLost: name) }
+    }
+
+    func tellOthers(ofLost name: NodeID) {
+        for peer in self.names where peer != name {
+            self.members[peer]?.node?.peerLost(name, at: self.now)
+        }
     }
 
     @discardableResult

@@ -59,6 +59,7 @@ struct SimulationTests {
         if group.random.happens(0.05) { group.compact(name) }
         if group.random.happens(group.faults.crash) {
             group.crash(name, tellingPeers: Bool.random(using: &group.random))
+            if Bool.random(using: &group.random) { group.start(name) }
         }
         if group.random.happens(0.01) { group.start(name) }
         if group.random.happens(group.faults.transfer) { group.transfer(to: nil) }
@@ -80,7 +81,12 @@ struct SimulationTests {
     }
 
     private func partition(_ group: SimulatedGroup, _ name: NodeID) {
-        if Bool.random(using: &group.random) { return group.isolate(name) }
+        if Bool.random(using: &group.random) {
+            group.isolate(name)
+            // The others' connections with it may break long before its own with them.
+            if Bool.random(using: &group.random) { group.tellOthers(ofLost: name) }
+            return
+        }
         let other = group.names.randomElement(using: &group.random)!
         group.blocked.insert([name, other])
     }
