@@ -28,6 +28,28 @@ struct ConsensusTests {
         }
     }
 
+    @Test("a proposal that another leader's entry has replaced is not answered with its outcome")
+    func replacedProposal() throws {
+        var world = try ControllerWorld()
+        try world.join(BrokerStandIn(1))
+        let old = try world.elect()
+        let others = world.nodes.filter { $0 != old }
+        world.stopped.formUnion(others)
+        let lost = ApplyBrokerID(
+            clusterName: "C", brokerName: "broker-a", appliedBrokerID: 2, registerCheckCode: "x")
+        #expect(try world.ask(old, lost.command, over: BrokerStandIn(2).connection) == nil)
+        // It sleeps; the others go on, with entries of their own at the same places.
+        world.stopped = [old]
+        world.pass(.seconds(2))
+        try world.join(BrokerStandIn(1, name: "broker-b"))
+        world.frozen = [old]
+        world.stopped = []
+        world.pass(.seconds(1))
+        let answers = world.takeAnswers(of: BrokerStandIn(2).connection)
+        #expect(answers.map(\.responseCode) == [.controllerNotLeader])
+        #expect(world.engines[old]?.state.groups["broker-a"]?.brokers[2] == nil)
+    }
+
     @Test("whoever hangs up is not answered any more")
     func hangsUp() throws {
         var world = try ControllerWorld()

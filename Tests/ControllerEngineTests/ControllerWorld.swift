@@ -11,6 +11,8 @@ struct ControllerWorld {
     private(set) var now = Now(tick: .zero, wall: Timestamp(milliseconds: 0))
     /// Nodes that neither send nor receive, and whose clock stands still.
     var stopped: Set<NodeID> = []
+    /// Nodes whose clock stands still, and nothing else.
+    var frozen: Set<NodeID> = []
     /// What each node's disk holds.
     private(set) var disks: [NodeID: RaftRestored] = [:]
     private var answers: [ConnectionID: [ReceivedCommand]] = [:]
@@ -72,7 +74,9 @@ struct ControllerWorld {
         while self.now.tick < end {
             self.now.tick = self.now.tick + .milliseconds(10)
             self.now.wall.milliseconds += 10
-            for id in self.running { self.engines[id]?.advance(to: self.now) }
+            for id in self.running where !self.frozen.contains(id) {
+                self.engines[id]?.advance(to: self.now)
+            }
             self.settle()
             step(&self)
         }

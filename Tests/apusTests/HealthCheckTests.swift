@@ -121,6 +121,15 @@ struct HealthCheckTests {
         }
     }
 
+    @Test("brokers that run and are not heard are not called dead")
+    func unheard() {
+        var deaf = picture(group(inSync: [replica(1, isAlive: false)]))
+        deaf.brokers = [BrokerInfo(cluster: "C", name: "a", id: 0, address: "h1:1")]
+        let wrong = deaf.checks.filter { $0.problem != nil }
+        #expect(wrong.count == 2)
+        #expect(wrong.allSatisfy { $0.advice?.contains("controllerAddr") == true })
+    }
+
     @Test("without controllers the name servers are asked for masters")
     func withoutControllers() {
         #expect(picture(nil, controllers: []).checks.allSatisfy { $0.problem == nil })

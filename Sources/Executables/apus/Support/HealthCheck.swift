@@ -121,6 +121,11 @@ extension ClusterPicture {
         return HealthCheck(what)
     }
 
+    /// Whether a broker answers us, whatever the controllers hear.
+    private func runs(_ broker: ReplicaState) -> Bool {
+        self.brokers.contains { $0.address == broker.brokerAddress && $0.problem == nil }
+    }
+
     private func masterless(
         _ what: String, _ name: String, _ group: GroupReplicas
     ) -> HealthCheck {
@@ -135,6 +140,12 @@ extension ClusterPicture {
                 try: "ask again in a second; if it stays so: "
                     + "`apus broker elect \(name)` says who may be elected")
         }
+        if group.inSync.contains(where: self.runs) {
+            return HealthCheck(
+                what, problem: "the leading controller hears none of its brokers, which run",
+                try: "is every controller in their controllerAddr? `apus controller transfer` lets "
+                    + "another one lead")
+        }
         return HealthCheck(
             what, problem: "nobody that holds all acknowledged messages is alive",
             try: "start broker \(members) again. Only if they are gone for good: "
@@ -146,6 +157,11 @@ extension ClusterPicture {
         _ broker: ReplicaState, _ name: String, _ group: GroupReplicas
     ) -> HealthCheck? {
         let what = "broker \(name) \(broker.brokerID) at \(broker.brokerAddress)"
+        if !broker.isAlive, self.runs(broker) {
+            return HealthCheck(
+                what, problem: "it runs, but the leading controller hears nothing from it",
+                try: "is every controller in its controllerAddr, and reachable from there?")
+        }
         if !broker.isAlive {
             return HealthCheck(
                 what, problem: "the controllers hear nothing from it",
