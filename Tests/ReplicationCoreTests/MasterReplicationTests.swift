@@ -112,7 +112,7 @@ struct MasterReplicationTests {
         #expect(master.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(100))
 
         var refused = master
-        refused.refused([1, 2, 3])
+        refused.refused([1, 2, 3], at: Self.at(4))
         #expect(refused.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(500))
 
         var other = master
@@ -121,6 +121,23 @@ struct MasterReplicationTests {
         #expect(other.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(500))
         let isOld = other.committed([1, 2, 3], epoch: 6, at: Self.at(4))
         #expect(!isOld)
+    }
+
+    @Test("a replica that the controllers do not want waits, and keeps no dead member in the set")
+    func unwanted() {
+        var master = self.master([1, 2, 3])
+        master.connected(9, end: PhysicalOffset(100), at: Self.at(0))
+        master.acknowledged(9, kept: PhysicalOffset(100), end: PhysicalOffset(100), at: Self.at(1))
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(2)) == [1, 2, 3, 9])
+        master.refused([1, 2, 3, 9], at: Self.at(10))
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(20)) == nil)
+        master.disconnected(3, at: Self.at(20))
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(80)) == [1, 2])
+        _ = master.committed([1, 2], epoch: 6, at: Self.at(90))
+        master.acknowledged(
+            9, kept: PhysicalOffset(100), end: PhysicalOffset(100), at: Self.at(900))
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(900)) == nil)
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(1_010)) == [1, 2, 9])
     }
 
     @Test("a shrink that is not committed releases nothing")

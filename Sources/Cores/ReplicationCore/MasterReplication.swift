@@ -25,6 +25,8 @@ package struct MasterReplication: Sendable {
     private let begunAt: Tick
     private let begunEnd: PhysicalOffset
     private var replicas: [Int64: ReplicaProgress] = [:]
+    /// Replicas that the controllers did not let in, and when they said so.
+    private var unwanted: [Int64: Tick] = [:]
     /// The proposal that waits for its answer.
     private var asked: (members: [Int64], at: Tick)?
 
@@ -97,35 +99,44 @@ package struct MasterReplication: Sendable {
 extension MasterReplication {
     /// The set that should be asked for now, or nil.
     ///
-    /// One proposal at a time. Who keeps up and holds everything confirmed comes in; who does not
-    /// keep up goes, unless fewer than `minInSync` would remain: then the set keeps its absent
-    /// members, nothing more is acknowledged, and any of them may still be elected without loss.
+    /// One proposal at a time, and who must go before who may come: a replica that the controllers
+    /// do not want must not keep a dead member in. Fewer than `minInSync` never remain: then the set
+    /// keeps its absent members, nothing more is acknowledged, and any of them may still be elected
+    /// without loss.
     package mutating func proposal(confirmed: PhysicalOffset, at now: Tick) -> [Int64]? {
         if let asked, now - asked.at < self.policy.proposalTimeout { return nil }
         self.asked = nil
-        var wanted = Set(self.set.members).union(self.joining(confirmed: confirmed, at: now))
-        let staying = wanted.filter { self.isInStep($0, at: now) }
-        if staying.count >= self.policy.minInSync { wanted = staying }
-        let members = wanted.sorted()
-        guard members != self.set.members else { return nil }
+        guard let members = self.withoutAbsent(at: now) ?? self.withJoining(confirmed, at: now)
+        else { return nil }
         self.asked = (members, now)
         self.set.proposed(members)
         return members
     }
 
-    private func joining(confirmed: PhysicalOffset, at now: Tick) -> [Int64] {
-        self.replicas.compactMap { id, progress in
+    private func withoutAbsent(at now: Tick) -> [Int64]? {
+        let staying = self.inStep(at: now)
+        return staying.count >= self.policy.minInSync && staying != self.set.members
+            ? staying : nil
+    }
+
+    /// Who keeps up and holds everything confirmed comes in.
+    private func withJoining(_ confirmed: PhysicalOffset, at now: Tick) -> [Int64]? {
+        let joining = self.replicas.compactMap { id, progress -> Int64? in
             guard progress.isConnected, let kept = progress.kept,
-                kept >= max(confirmed, self.begunEnd), self.isInStep(id, at: now)
+                kept >= max(confirmed, self.begunEnd), self.isInStep(id, at: now),
+                self.unwanted[id].map({ now - $0 >= self.policy.proposalTimeout }) ?? true
             else { return nil }
             return id
         }
+        let members = Set(self.set.members).union(joining).sorted()
+        return members != self.set.members ? members : nil
     }
 
-    /// The controllers refused it: it never takes effect.
-    package mutating func refused(_ members: [Int64]) {
+    /// The controllers refused it: it never takes effect. Who was to come in waits a while.
+    package mutating func refused(_ members: [Int64], at now: Tick) {
         if self.asked?.members == members.sorted() { self.asked = nil }
         self.set.refused(members)
+        for id in members where !self.set.members.contains(id) { self.unwanted[id] = now }
     }
 
     /// Nobody knows whether it takes effect; it is asked for again.

@@ -105,7 +105,7 @@ extension BrokerEngine {
         else { return }
         switch outcome {
         case .accepted: break
-        case .refused: self.master?.replication.refused(proposal.members)
+        case .refused: self.master?.replication.refused(proposal.members, at: now.tick)
         case .unknown: self.master?.replication.unanswered(proposal.members)
         }
     }
