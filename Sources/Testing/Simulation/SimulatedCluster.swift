@@ -23,7 +23,7 @@ final class SimulatedCluster {
         self.history = History(world: world)
         let outside = Outside(
             world: world, network: self.network, plan: plan, checks: self.checks,
-            sabotage: sabotage)
+            history: self.history, sabotage: sabotage)
         let history = self.history
         self.controllers = (0..<plan.controllers).map {
             ControllerHost(index: $0, outside: outside)

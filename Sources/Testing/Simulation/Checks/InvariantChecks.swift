@@ -14,7 +14,7 @@ final class InvariantChecks {
     /// A broker's engine, to tell it from the one before.
     private struct Engine: Hashable {
         let broker: String
-        let incarnation: UInt64
+        let life: Int
         let number: Int
     }
 
@@ -35,9 +35,7 @@ final class InvariantChecks {
     // MARK: Every turn of a broker
 
     func turned(_ process: BrokerProcess) {
-        guard let engine = process.engine else { return }
-        let report = engine.groupReport
-        guard case .master = report.role else { return }
+        guard let report = process.engine?.groupReport, case .master = report.role else { return }
         let me = self.key(process)
         let before = self.confirmed[me] ?? .zero
         guard report.confirmed != before else { return }
@@ -210,6 +208,6 @@ final class InvariantChecks {
 
     private func key(_ process: BrokerProcess) -> Engine {
         Engine(
-            broker: process.name, incarnation: process.incarnation, number: process.engineNumber)
+            broker: process.name, life: process.machine.life, number: process.engineNumber)
     }
 }

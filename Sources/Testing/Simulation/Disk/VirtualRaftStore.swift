@@ -24,9 +24,6 @@ struct VirtualRaftStore {
         let steps = Step.all(of: persist, hardStateFirst: random.oneIn(2))
         for step in steps.prefix(random.below(steps.count + 1)) { step.apply(to: &self.durable) }
     }
-
-    /// Sabotage.
-    mutating func forgetVote() { self.durable.hardState.vote = nil }
 }
 
 private enum Step {

@@ -1,24 +1,26 @@
 /// Deliberately broken clusters. Each breaks one rule of the design, and the checks must notice
 /// within a bounded number of seeds: a check that has never failed proves nothing.
+///
+/// The engines stay as they are; it is their hands that lie to them or to others.
 package enum Sabotage: String, Hashable, Sendable, CaseIterable {
     /// Replicas say that bytes are durable when they have only been received.
     case ackBeforeReplicaFlush = "ack-before-replica-flush"
-    /// Flushes return at once and do nothing.
+    /// Brokers' flushes return and have done nothing.
     case lyingFlush = "lying-flush"
-    /// The leader's evidence says that a broker outside the SyncStateSet is the best of them.
+    /// Controllers' flushes are reported before they are done.
+    case lyingRaftFlush = "lying-raft-flush"
+    /// Whoever is alive becomes master when nobody of the SyncStateSet is.
     case electOutsideSyncStateSet = "elect-outside-sync-state-set"
-    /// A master shrinks its SyncStateSet before the controllers have committed it.
+    /// A master shrinks its SyncStateSet without asking the controllers.
     case shrinkWithoutCommit = "shrink-without-commit"
-    /// Replicas take bytes from masters of earlier epochs.
+    /// Controllers take a change of the SyncStateSet whatever epochs it was computed from.
     case noEpochCheck = "no-epoch-check"
-    /// A returning replica compares offsets only, not epochs.
+    /// A returning replica compares offsets, not epochs.
     case truncateByOffsetOnly = "truncate-by-offset-only"
-    /// Consumers' offsets are answered before they are in the log.
-    case offsetCommitBeforeAck = "offset-commit-before-ack"
     /// A restarted broker says that it is the same process as before.
     case restartedMasterKeepsEpoch = "restarted-master-keeps-epoch"
-    /// Messages are read as soon as they are written.
+    /// Consumers' offsets are answered before they are in the log.
+    case offsetCommitBeforeAck = "offset-commit-before-ack"
+    /// Consumers read messages as soon as the master has them.
     case readAboveConfirm = "read-above-confirm"
-    /// A controller forgets its vote when it is restarted.
-    case forgottenVote = "forgotten-vote"
 }

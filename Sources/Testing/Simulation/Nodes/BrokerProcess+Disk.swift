@@ -28,6 +28,7 @@ extension BrokerProcess {
     }
 
     private func put(_ batch: PlannedBatch) {
+        self.showUnconfirmed(batch)
         guard self.host.disk.misdirectsNextWrite else {
             return self.host.store.write(batch.bytes, at: batch.position)
         }

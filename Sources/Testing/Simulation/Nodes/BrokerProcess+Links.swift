@@ -48,13 +48,13 @@ extension BrokerProcess {
             self.world.violated(.nothingIsMadeUp, "\(self.name) cannot read a replication message")
             return
         }
-        self.engine?.linkReceived(link, self.distorted(message), at: self.now)
+        self.engine?.linkReceived(link, self.distorted(message, on: link), at: self.now)
         self.planTurn()
     }
 
     func replicate(_ message: ReplicationMessage, on link: LinkID) {
         guard let end = self.links[link] else { return }
-        let message = self.lie(message)
+        let message = self.told(message, on: link)
         if case .goodbye(_, let reason, let remark) = message {
             self.world.say("\(self.name): goodbye on \(link): \(reason), \(remark)")
             self.world.probes.hit("goodbye: \(reason)")
@@ -82,11 +82,4 @@ extension BrokerProcess {
             process.planTurn()
         }
     }
-}
-
-// Sabotage of what brokers say and hear.
-extension BrokerProcess {
-    private func lie(_ message: ReplicationMessage) -> ReplicationMessage { message }
-
-    private func distorted(_ message: ReplicationMessage) -> ReplicationMessage { message }
 }

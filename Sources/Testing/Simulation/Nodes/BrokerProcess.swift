@@ -22,6 +22,8 @@ final class BrokerProcess {
     var links: [LinkID: ConnectionEnd] = [:]
     /// Links that are being opened.
     var opening: Set<LinkID> = []
+    /// End of the bytes that came on a link: sabotage knows nothing else.
+    var received: [LinkID: PhysicalOffset] = [:]
     // The disk.
     var unwritten: [PlannedBatch] = []
     var isWriting = false
@@ -197,6 +199,17 @@ final class BrokerProcess {
 
     // MARK: Clients
 
+    private func take(
+        _ command: ReceivedCommand, from id: ConnectionID, _ remote: HostAddress,
+        after delay: Duration
+    ) {
+        guard delay == .zero else {
+            return self.later(delay) { $0.take(command, from: id, remote, after: .zero) }
+        }
+        self.engine?.receive(command, from: id, remote: remote, at: self.now)
+        self.planTurn()
+    }
+
     private func accept(_ end: ConnectionEnd) {
         let id = ConnectionID(value: end.id)
         let remote = HostAddress(ipv4: end.remote.prefix { $0 != ":" }, port: 30_000) ?? .unknown
@@ -204,8 +217,8 @@ final class BrokerProcess {
         end.received = { [weak self] bytes in
             guard let self, let command = ReceivedCommand.unframed(bytes) else { return }
             guard self.engine != nil else { return end.close() }
-            self.engine?.receive(command, from: id, remote: remote, at: self.now)
-            self.planTurn()
+            let delay: Duration = self.answersTooEarly(command, on: end) ? .milliseconds(40) : .zero
+            self.take(command, from: id, remote, after: delay)
         }
         end.closed = { [weak self] in
             guard let self else { return }

@@ -29,7 +29,6 @@ final class ControllerHost {
         guard !self.machine.isRunning else { return }
         self.outside.world.say("\(self.machine.name): starts")
         self.machine.start { [weak self] in self?.ended() }
-        if self.outside.sabotage == .forgottenVote { self.store.forgetVote() }
         self.outside.checks.controllers.restarted(self.id)
         do {
             let process = try ControllerProcess(self)
@@ -154,6 +153,7 @@ final class ControllerProcess {
     private func persist(_ persist: RaftPersist) {
         if persist.snapshot != nil { self.world.probes.hit("controller snapshot") }
         if persist.truncateFrom != nil { self.world.probes.hit("Raft log truncated") }
+        guard self.outside.sabotage != .lyingRaftFlush else { return self.pretend(persist) }
         self.host.store.write(persist)
         let latency = self.world.random.duration(in: DiskCondition.usual)
         self.machine.after(latency) { [weak self] in
@@ -164,6 +164,35 @@ final class ControllerProcess {
         }
     }
 
+    /// Sabotage: what was promised is on the disk a while later, if nothing comes between.
+    private func pretend(_ persist: RaftPersist) {
+        self.machine.after(.milliseconds(150)) { [weak self] in
+            self?.host.store.write(persist)
+            self?.host.store.flush()
+        }
+        self.machine.after(.microseconds(50)) { [weak self] in
+            guard let self else { return }
+            self.engine.persisted(persist.token, at: self.now)
+            self.turn()
+        }
+    }
+
+    /// Sabotage: a wish for another SyncStateSet, as if it had been computed from what stands.
+    private func brought(up command: ReceivedCommand) -> ReceivedCommand {
+        guard self.outside.sabotage == .noEpochCheck,
+            command.requestCode == .controllerAlterSyncStateSet,
+            var wish = try? AlterSyncStateSet(command),
+            let group = self.engine.state.groups[wish.brokerName],
+            let master = group.masterBrokerID
+        else { return command }
+        wish.masterBrokerID = master
+        wish.masterEpoch = group.masterEpoch
+        wish.syncStateSetEpoch = group.syncStateSetEpoch
+        var request = wish.command
+        request.opaque = command.opaque
+        return ReceivedCommand.unframed(request.framed) ?? command
+    }
+
     // MARK: Brokers
 
     private func accept(_ end: ConnectionEnd) {
@@ -171,7 +200,7 @@ final class ControllerProcess {
         self.clients[id] = end
         end.received = { [weak self] bytes in
             guard let self, let command = ReceivedCommand.unframed(bytes) else { return }
-            self.engine.receive(command, from: id, at: self.now)
+            self.engine.receive(self.brought(up: command), from: id, at: self.now)
             self.planTurn()
         }
         end.closed = { [weak self] in

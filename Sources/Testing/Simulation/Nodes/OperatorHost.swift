@@ -26,6 +26,25 @@ final class OperatorHost {
         self.machine.start {}
         self.remoting = VirtualRemotingClient(self.machine, self.outside.network)
         for group in 0..<self.outside.plan.groups { self.makeTopic(in: group) }
+        if self.outside.sabotage == .electOutsideSyncStateSet { self.force() }
+    }
+
+    /// Sabotage: somebody presses the button that loses messages whenever it works.
+    private func force() {
+        for group in 0..<self.outside.plan.groups where self.master(of: group) == nil {
+            let members = self.outside.checks.members(of: group).map(\.name)
+            let outsider = self.outside.checks.brokers.first {
+                $0.group == group && $0.process?.engine != nil && !members.contains($0.name)
+            }
+            guard let outsider, let id = outsider.identity?.brokerID else { continue }
+            let request = ElectMaster(
+                clusterName: ClusterPlan.clusterName, brokerName: outsider.brokerName,
+                brokerID: id, force: true)
+            for address in self.outside.plan.controllerAddresses {
+                self.remoting?.call(request.command, to: address, timeout: .seconds(1)) { _ in }
+            }
+        }
+        self.machine.after(.milliseconds(30)) { [weak self] in self?.force() }
     }
 
     private func master(of group: Int) -> BrokerHost? {
@@ -61,6 +80,7 @@ final class OperatorHost {
     // MARK: Reading everything
 
     func drain() {
+        self.askOffsets()
         for group in 0..<self.outside.plan.groups {
             for queue in 0..<self.outside.plan.queues {
                 let queue = MessageQueue(
@@ -69,6 +89,29 @@ final class OperatorHost {
                 self.drained[queue] = []
                 self.offsets[queue] = 0
                 self.pull(queue, group)
+            }
+        }
+    }
+
+    /// What the consumers committed is still there.
+    private func askOffsets() {
+        for group in 0..<self.outside.plan.groups {
+            guard let master = self.master(of: group) else { continue }
+            for id in 0..<self.outside.plan.queues {
+                let queue = MessageQueue(
+                    topic: self.outside.plan.topic,
+                    brokerName: self.outside.plan.brokerName(group), queueID: id)
+                let floor = self.history.floor(ConsumerHost.group, queue)
+                self.remoting?.call(
+                    OffsetRequest.stored(ConsumerHost.group, queue), to: master.address,
+                    timeout: .seconds(1)
+                ) { [weak self] result in
+                    guard case .success(let answer) = result,
+                        [.success, .queryNotFound].contains(answer.responseCode)
+                    else { return }
+                    self?.history.offsetAnswered(
+                        queue, (try? answer.int64("offset")) ?? nil, floor)
+                }
             }
         }
     }

@@ -4,16 +4,18 @@ final class Outside {
     let network: VirtualNetwork
     let plan: ClusterPlan
     let checks: InvariantChecks
+    let history: History
     let sabotage: Sabotage?
 
     init(
         world: World, network: VirtualNetwork, plan: ClusterPlan, checks: InvariantChecks,
-        sabotage: Sabotage?
+        history: History, sabotage: Sabotage?
     ) {
         self.world = world
         self.network = network
         self.plan = plan
         self.checks = checks
+        self.history = history
         self.sabotage = sabotage
     }
 }

@@ -26,17 +26,16 @@ package final class World {
         self.events.add(at: max(time, self.time), action)
     }
 
-    /// Runs until `deadline`, until `isDone`, or until an invariant is broken.
-    package func run(until deadline: Int64, isDone: () -> Bool = { false }) {
-        while self.violation == nil, !isDone(), let next = self.events.next,
-            next.time <= deadline
+    /// Runs until `deadline`, or until an invariant is broken.
+    package func run(until deadline: Int64) {
+        while self.violation == nil, let time = self.events.nextTime, time <= deadline,
+            let action = self.events.removeNext()
         {
-            _ = self.events.removeNext()
-            self.time = next.time
-            self.trace.mix(UInt64(bitPattern: next.time))
-            next.action()
+            self.time = time
+            self.trace.mix(UInt64(bitPattern: time))
+            action()
         }
-        if self.violation == nil, !isDone() { self.time = max(self.time, deadline) }
+        if self.violation == nil { self.time = max(self.time, deadline) }
     }
 
     /// What is still to happen never does: its closures let go of the world's parts.
