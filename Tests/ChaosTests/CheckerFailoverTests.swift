@@ -67,6 +67,9 @@ struct CheckerFailoverTests {
         #expect(verdict.outcome == .valid, "\(verdict.reasons)")
         #expect(verdict.faults.map(\.takenOverMilliseconds) == [3])
         #expect(verdict.longestGapsByGroup.keys.sorted() == ["broker-a"])
+        #expect(
+            verdict.faults.map(\.longestGroupGapMilliseconds)
+                == verdict.longestGapsByGroup.map(\.value))
     }
 
     @Test("nobody took over: there is no such time")

@@ -63,20 +63,20 @@ struct ChaosRunTests {
         #expect(try ScenarioProcess.order(parsing: text) == order)
     }
 
-    @Test("median and worst takeover; a kill without one is counted")
+    @Test("takeovers and gaps, ascending; a fault without a takeover is counted")
     func takeovers() {
         var verdict = Verdict()
         verdict.faults = [300, nil, 100, 200, 900].map {
             FaultReport(
                 name: "kill-master", target: "", beganAtMilliseconds: 0, longestGapMilliseconds: 0,
-                takenOverMilliseconds: $0, proof: "x")
+                longestGroupGapMilliseconds: $0 ?? 50, takenOverMilliseconds: $0, proof: "x")
         }
         let times = FailoverLoop.Times(verdict)
         #expect(times.takenOver == [100, 200, 300, 900])
-        #expect(times.median == 200)
-        #expect(times.worst == 900)
-        #expect(times.untaken == 1)
-        #expect(FailoverLoop.Times(Verdict()).median == nil)
+        #expect(times.groupGaps == [50, 100, 200, 300, 900])
+        #expect(times.faults == 5)
+        #expect(FailoverLoop.Times.median(times.takenOver) == 200)
+        #expect(FailoverLoop.Times.median([]) == nil)
     }
 
     @Test("a cluster is whole when every broker that should be there is in step")

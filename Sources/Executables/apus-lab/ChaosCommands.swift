@@ -119,9 +119,14 @@ struct ScenarioCommand: ParsableCommand {
 struct FailoverCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "failover",
-        abstract: "Kill masters one after the other under load, and print how long takeovers take.")
+        abstract: "Strike again and again under load, and print how long it takes to go on.")
 
-    @Option(help: "How many kills.")
+    @Option(
+        help: ArgumentHelp(
+            FailoverLoop.Kind.allCases.map(\.rawValue).joined(separator: ", ") + ".",
+            valueName: "fault"))
+    var fault = FailoverLoop.Kind.killMaster
+    @Option(help: "How many times.")
     var times = 20
     @Option(help: "What victims and moments are drawn from.")
     var seed: UInt64 = 1
@@ -142,8 +147,10 @@ struct FailoverCommand: ParsableCommand {
             throw LabError.usage("a failover needs controllers and at least 2 replicas")
         }
         let verdict = try withCluster(self.name, options, "failover") { cluster in
-            try FailoverLoop(cluster: cluster, times: self.times, seed: self.seed)
-                .run { timeline.note($0) }
+            try FailoverLoop(
+                cluster: cluster, kind: self.fault, times: self.times, seed: self.seed
+            )
+            .run { timeline.note($0) }
         } isGood: {
             $0.outcome == .valid
         }
@@ -153,15 +160,21 @@ struct FailoverCommand: ParsableCommand {
     }
 }
 
+extension FailoverLoop.Kind: ExpressibleByArgument {}
+
 extension FailoverLoop.Times {
     fileprivate func text(longestGap: Int) -> String {
-        let median = self.median.map { "\($0) ms" } ?? "-"
-        let worst = self.worst.map { "\($0) ms" } ?? "-"
-        return """
-            \(self.takenOver.count) takeovers, \(self.untaken) kills without one
-            from the kill to the new master's first acknowledgement: median \(median), worst \(worst)
-            \(self.takenOver.map(String.init).joined(separator: " "))
-            longest time without a successful send of the whole workload: \(longestGap) ms
-            """
+        """
+        \(self.faults) faults, \(self.takenOver.count) takeovers
+        from the fault to the new master's first acknowledgement: \(Self.text(self.takenOver))
+        longest time in which one group took nothing, per fault: \(Self.text(self.groupGaps))
+        longest time without a successful send of the whole workload: \(longestGap) ms
+        """
+    }
+
+    private static func text(_ ascending: [Int]) -> String {
+        guard let median = self.median(ascending), let worst = ascending.last else { return "-" }
+        let all = ascending.map(String.init).joined(separator: " ")
+        return "median \(median) ms, worst \(worst) ms (\(all))"
     }
 }

@@ -1,36 +1,55 @@
 package import Chaos
 
-/// Kills masters one after the other under one workload, and takes the times.
+/// Lets one kind of fault happen again and again under one workload, and takes the times.
 package struct FailoverLoop {
+    package enum Kind: String, CaseIterable, Sendable {
+        case killMaster = "kill-master"
+        case pauseMaster = "pause-master"
+        case killReplica = "kill-replica"
+        case killControllerLeader = "kill-controller-leader"
+    }
+
     package struct Times: Hashable, Sendable {
-        /// From each kill to the first acknowledgement by the group's new master, ascending.
+        /// From each fault to the first acknowledgement by the group's new master, ascending.
         package var takenOver: [Int]
-        /// Kills after which nobody of the group took over before the old master was back.
-        package var untaken: Int
+        /// The longest time that the group which stood still longest took nothing, for each fault,
+        /// ascending.
+        package var groupGaps: [Int]
+        package var faults: Int
 
         package init(_ verdict: Verdict) {
             self.takenOver = verdict.faults.compactMap(\.takenOverMilliseconds).sorted()
-            self.untaken = verdict.faults.count - self.takenOver.count
+            self.groupGaps = verdict.faults.map(\.longestGroupGapMilliseconds).sorted()
+            self.faults = verdict.faults.count
         }
 
         /// The lower one of the two in the middle of an even number.
-        package var median: Int? {
-            self.takenOver.isEmpty ? nil : self.takenOver[(self.takenOver.count - 1) / 2]
+        package static func median(_ ascending: [Int]) -> Int? {
+            ascending.isEmpty ? nil : ascending[(ascending.count - 1) / 2]
         }
-
-        package var worst: Int? { self.takenOver.last }
     }
 
     private static let secondsPerKill = 120
 
     private let cluster: Cluster
+    private let kind: Kind
     private let times: Int
     private let seed: UInt64
 
-    package init(cluster: Cluster, times: Int, seed: UInt64) {
+    package init(cluster: Cluster, kind: Kind, times: Int, seed: UInt64) {
         self.cluster = cluster
+        self.kind = kind
         self.times = times
         self.seed = seed
+    }
+
+    private func strike(_ stage: inout Stage) throws {
+        switch self.kind {
+        case .killMaster: try stage.killMaster(of: stage.anyGroup())
+        case .pauseMaster: try stage.pauseMaster(of: stage.anyGroup(), for: .seconds(4))
+        case .killReplica: try stage.killReplica(of: stage.anyGroup())
+        case .killControllerLeader: try stage.killControllerLeader()
+        }
     }
 
     package func run(tell: @escaping @Sendable (String) -> Void) throws -> Verdict {
@@ -48,8 +67,8 @@ package struct FailoverLoop {
                     cluster: self.cluster, run: run.header, history: "\(path)/failover.faults"),
                 generator: SeededGenerator(seed: self.seed), tell: tell)
             for number in 1...self.times {
-                tell("kill \(number) of \(self.times)")
-                try stage.killMaster(of: stage.anyGroup())
+                tell("\(self.kind.rawValue) \(number) of \(self.times)")
+                try self.strike(&stage)
                 // Moments of all kinds: a kill must not always meet the same step of the cluster's.
                 let breath = Int.random(in: 500...2_000, using: &stage.generator)
                 try stage.hold(.milliseconds(breath))

@@ -10,7 +10,8 @@ extension Findings {
         let own = self.record.attempts.filter { self.record.isOwn($0) && $0.sentAt != nil }
         let gaps = Self.gaps(between: own.compactMap(Self.acknowledgedAt), of: own)
         self.verdict.longestGapMilliseconds = Self.longest(gaps)
-        self.checkGroups(own)
+        let groups = self.gapsOfGroups(own)
+        self.verdict.longestGapsByGroup = groups.mapValues(Self.longest)
         for window in self.record.faults {
             let touched = gaps.filter { window.overlaps($0.start, $0.end) }
             let start = self.record.firstAt ?? 0
@@ -20,6 +21,8 @@ extension Findings {
                     beganAtMilliseconds: Int((window.beganAt - start) / 1_000_000),
                     endedAtMilliseconds: window.endedAt.map { Int(($0 - start) / 1_000_000) },
                     longestGapMilliseconds: Self.longest(touched),
+                    longestGroupGapMilliseconds: Self.longest(
+                        groups.values.joined().filter { window.overlaps($0.start, $0.end) }),
                     takenOverMilliseconds: self.takenOver(window, own), proof: window.proof ?? ""))
             if window.proof?.isEmpty ?? true {
                 let fault = "\(window.fault.name) \(window.fault.target)"
@@ -38,15 +41,13 @@ extension Findings {
     }
 
     /// Each broker group by itself: one that stands still hides behind the others.
-    private mutating func checkGroups(_ own: [Record.Attempt]) {
+    private func gapsOfGroups(_ own: [Record.Attempt]) -> [String: [Gap]] {
         var times: [String: [Int64]] = [:]
         for attempt in own {
             guard let place = attempt.place, let at = Self.acknowledgedAt(attempt) else { continue }
             times[self.record.queues[place.queue].brokerName, default: []].append(at)
         }
-        self.verdict.longestGapsByGroup = times.mapValues {
-            Self.longest(Self.gaps(between: $0, of: own))
-        }
+        return times.mapValues { Self.gaps(between: $0, of: own) }
     }
 
     /// The fault's own takeover: a later one belongs to what happened later.

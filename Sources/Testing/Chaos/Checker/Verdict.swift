@@ -125,6 +125,8 @@ package struct FaultReport: Hashable, Sendable {
     package var endedAtMilliseconds: Int?
     /// The longest time without an acknowledged send that touches the fault.
     package var longestGapMilliseconds: Int
+    /// The same for the broker group that stood still longest.
+    package var longestGroupGapMilliseconds: Int
     /// From the fault's begin until another broker than the struck master first acknowledged a
     /// send of its group; nil if the fault struck no master, or nobody took over.
     package var takenOverMilliseconds: Int?
@@ -132,13 +134,15 @@ package struct FaultReport: Hashable, Sendable {
 
     package init(
         name: String, target: String, beganAtMilliseconds: Int, endedAtMilliseconds: Int? = nil,
-        longestGapMilliseconds: Int, takenOverMilliseconds: Int? = nil, proof: String
+        longestGapMilliseconds: Int, longestGroupGapMilliseconds: Int = 0,
+        takenOverMilliseconds: Int? = nil, proof: String
     ) {
         self.name = name
         self.target = target
         self.beganAtMilliseconds = beganAtMilliseconds
         self.endedAtMilliseconds = endedAtMilliseconds
         self.longestGapMilliseconds = longestGapMilliseconds
+        self.longestGroupGapMilliseconds = longestGroupGapMilliseconds
         self.takenOverMilliseconds = takenOverMilliseconds
         self.proof = proof
     }
