@@ -217,6 +217,26 @@ struct FailoverTests {
         #expect(others[0].view.masterBrokerID == 2)
     }
 
+    @Test("after everything was down, the first broker that comes waits for the others")
+    func everythingDown() throws {
+        var world = try ControllerWorld()
+        var brokers = try world.group()
+        let epoch = try world.view().masterEpoch
+        for id in world.nodes { world.kill(id) }
+        for id in world.nodes { try world.start(id) }
+        _ = try world.elect()
+        brokers[0].incarnation = 2
+        try world.beat(&brokers[0])
+        #expect(try world.view().masterEpoch == epoch)
+        // Another one kept more.
+        brokers[1].incarnation = 2
+        brokers[1].maxOffset = PhysicalOffset(500)
+        brokers[2].incarnation = 2
+        try world.beat(&brokers[1])
+        try world.beat(&brokers[2])
+        #expect(try world.view().masterBrokerID == 2)
+    }
+
     @Test("who said to hold more than anybody confirmed does not block the group")
     func boastingReplica() throws {
         var world = try ControllerWorld()

@@ -44,6 +44,14 @@ extension ControllerEngine {
             self.report(.peerRefused(refusal.from, reason: refusal.reason))
         }
         if let change = ready.roleChange { self.roleChanged(change) }
+        self.considerChangedGroups()
+    }
+
+    /// Only now the state is all that is committed: half of it may name a set of long ago.
+    private mutating func considerChangedGroups() {
+        for name in exchange(&self.changedGroups, with: []).sorted() {
+            self.considerElection(of: name)
+        }
     }
 
     private mutating func fail(_ reason: String) {
@@ -89,7 +97,7 @@ extension ControllerEngine {
         for connection in self.liveness.connections(of: name) {
             self.effects.append(.notify(ConnectionID(value: connection), notification))
         }
-        self.considerElection(of: name)
+        self.changedGroups.insert(name)
     }
 
     private mutating func answerWrite(at position: LogPosition, _ outcome: ControllerOutcome) {

@@ -22,6 +22,8 @@ package struct ControllerEngine: Sendable {
     var effects: [ControllerEffect] = []
     var now: Now
     var toldPeers: [ControllerPeer] = []
+    /// Groups whose state this round has changed.
+    var changedGroups: Set<String> = []
     private var refusalLog = RefusalLog()
     /// The state can no longer be trusted; nothing is answered.
     var hasFailed = false
