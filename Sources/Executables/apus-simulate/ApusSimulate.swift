@@ -34,6 +34,12 @@ struct ApusSimulate: AsyncParsableCommand {
     )
     var sabotage: String?
 
+    @Option(
+        help:
+            "Draw from these faults only, separated by commas: \(FaultPlan.Kind.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var faults: String?
+
     @Option(help: "Go on after a broken invariant until so many were found.")
     var failuresMax = 1
 
@@ -41,15 +47,23 @@ struct ApusSimulate: AsyncParsableCommand {
         if let sabotage, Sabotage(rawValue: sabotage) == nil {
             throw ValidationError("there is no sabotage named \(sabotage)")
         }
+        for name in (self.faults ?? "").split(separator: ",") where Self.kind(name) == nil {
+            throw ValidationError("there is no fault named \(name)")
+        }
         guard !self.trace || self.seed != nil else {
             throw ValidationError("--trace needs --seed")
         }
         guard (1...256).contains(self.jobs) else { throw ValidationError("--jobs is 1 to 256") }
     }
 
+    private static func kind(_ name: Substring) -> FaultPlan.Kind? {
+        FaultPlan.Kind(rawValue: String(name))
+    }
+
     func run() async throws {
         var settings = SimulationRun.Settings()
         settings.sabotage = self.sabotage.flatMap { Sabotage(rawValue: $0) }
+        if let faults { settings.faults.kinds = faults.split(separator: ",").compactMap(Self.kind) }
         if let seed {
             try self.runOne(seed, settings)
         } else {

@@ -58,7 +58,7 @@ package struct SimulationRun {
     }
 
     private func settle(_ cluster: SimulatedCluster, _ nemesis: Nemesis) {
-        self.run(cluster, for: .milliseconds(1_500)) { false }
+        self.run(cluster, for: .milliseconds(900)) { false }
         for producer in cluster.producers { producer.stopSending() }
         self.run(cluster, for: Self.settleTime) {
             cluster.isHealthy && cluster.producers.allSatisfy { $0.pendingCount == 0 }

@@ -69,8 +69,10 @@ final class ControllerChecks {
                 "the set \(view.syncStateSetEpoch) of \(group) is \(view.syncStateSet), it was "
                     + "\(earlier.syncStateSet)")
         }
-        if self.views[key] == nil { self.views[key] = view }
-        self.checkElection(view, of: group)
+        if self.views[key] == nil {
+            self.views[key] = view
+            self.checkElection(view, of: group)
+        }
         guard self.newest[group].map({ $0.isOlder(than: view) }) ?? true else { return }
         self.newest[group] = view
         self.world.say("controllers: \(group) \(view)")

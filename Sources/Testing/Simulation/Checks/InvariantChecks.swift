@@ -24,6 +24,7 @@ final class InvariantChecks {
     var brokers: [BrokerHost] = []
     private var golden: [Int: GoldenLog] = [:]
     private var masters: [Mastership: Engine] = [:]
+    private var mastered: Set<Engine> = []
     private var confirmed: [Engine: PhysicalOffset] = [:]
     let minInSyncReplicas = 2
 
@@ -35,8 +36,9 @@ final class InvariantChecks {
     // MARK: Every turn of a broker
 
     func turned(_ process: BrokerProcess) {
-        guard let report = process.engine?.groupReport, case .master = report.role else { return }
         let me = self.key(process)
+        // Also when it has stepped down within this turn: it may have confirmed something before.
+        guard let report = process.engine?.groupReport, self.mastered.contains(me) else { return }
         let before = self.confirmed[me] ?? .zero
         guard report.confirmed != before else { return }
         guard report.confirmed > before else {
@@ -89,7 +91,7 @@ final class InvariantChecks {
                 return self.world.violated(
                     .logsAreIdentical, "\(host.name), of the SyncStateSet, differs at \(at.bytes)")
             }
-            guard host.store.isDurable(part) else {
+            guard host.store.isDurable(part) || host.store.isDamaged(part) else {
                 return self.world.violated(
                     .ackedMeansDurable,
                     "\(host.name), of the SyncStateSet, could lose confirmed bytes before "
@@ -111,12 +113,16 @@ final class InvariantChecks {
     func roleChanged(to role: BrokerRole, of process: BrokerProcess) {
         guard case .master(let epoch) = role else { return }
         let me = self.key(process)
+        self.mastered.insert(me)
         let mastership = Mastership(group: process.host.group, epoch: epoch)
         if let other = self.masters.updateValue(me, forKey: mastership), other != me {
             self.world.violated(
                 .oneMasterPerEpoch, "\(other.broker) and \(me.broker) in epoch \(epoch.value)")
         }
         self.world.probes.hit("master elected")
+        // Who hears late of an election that is history cannot confirm anything.
+        let newest = self.controllers.newestView(of: process.host.brokerName)?.masterEpoch
+        guard newest == epoch else { return self.world.probes.hit("mastership taken too late") }
         self.checkNewMaster(process)
     }
 

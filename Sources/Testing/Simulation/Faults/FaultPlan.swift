@@ -25,9 +25,9 @@ package struct FaultPlan: Sendable {
 
     package var kinds: [Kind] = Kind.allCases
     /// The most faults of one run.
-    package var countMax = 10
+    package var countMax = 9
     /// Faults begin within this time.
-    package var span: Duration = .milliseconds(3_500)
+    package var span: Duration = .milliseconds(2_600)
 
     package init() {}
 

@@ -4,7 +4,8 @@ import MessageFormat
 final class Nemesis {
     private let cluster: SimulatedCluster
     private let plan: FaultPlan
-    /// Groups in which a disk has changed bytes already: one copy may rot, not all of them.
+    /// Groups in which a disk has changed bytes. One copy may rot, not all of them; and a rotten copy
+    /// must not be the only one left to ask, so nothing takes the whole group down on top of it.
     private var rotten: Set<Int> = []
     private(set) var isOver = false
 
@@ -53,6 +54,7 @@ final class Nemesis {
         case .killGroup: self.crashGroup(losingPower: false)
         case .cutPowerOfGroup: self.crashGroup(losingPower: true)
         case .killControllers:
+            guard self.rotten.isEmpty else { return }
             let losingPower = self.world.random.oneIn(2)
             for host in self.cluster.controllers {
                 self.crash(host.machine, losingPower: losingPower)
@@ -117,6 +119,7 @@ final class Nemesis {
 
     private func crashGroup(losingPower: Bool) {
         let group = self.world.random.below(self.cluster.plan.groups)
+        guard !self.rotten.contains(group) else { return }
         for host in self.cluster.brokers where host.group == group {
             let delay = self.world.random.duration(in: .zero ... .milliseconds(30))
             self.after(delay) { self.crash(host.machine, losingPower: losingPower) }

@@ -20,7 +20,15 @@ extension BrokerProcess {
         self.isWriting = true
         let batches = self.unwritten
         self.unwritten.removeAll()
-        for batch in batches { self.put(batch) }
+        for (index, batch) in batches.enumerated() {
+            // A segment is flushed before it is left.
+            let isNextSegment =
+                index > 0
+                && self.host.store.base(of: batch.position)
+                    != self.host.store.base(of: batches[index - 1].position)
+            if isNextSegment, !self.host.disk.liesAboutFlushes { self.host.store.flush() }
+            self.put(batch)
+        }
         let end = batches[batches.count - 1].end
         self.later(self.world.random.duration(in: self.host.disk.latency)) {
             $0.flushed(upTo: end)

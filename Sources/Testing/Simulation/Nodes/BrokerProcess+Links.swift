@@ -48,7 +48,8 @@ extension BrokerProcess {
             self.world.violated(.nothingIsMadeUp, "\(self.name) cannot read a replication message")
             return
         }
-        self.engine?.linkReceived(link, self.distorted(message, on: link), at: self.now)
+        let heard = self.distorted(message, on: link)
+        self.engine?.linkReceived(link, heard, at: self.now)
         self.planTurn()
     }
 

@@ -133,7 +133,9 @@ final class BrokerProcess {
         self.host.store.startOver(
             logID: self.world.random.next() | 1, segmentBytes: self.host.store.segmentBytes,
             start: .zero)
+        let host = self.host
         self.machine.stop(losingPower: false)
+        self.world.after(.milliseconds(500)) { host.start() }
     }
 
     // MARK: Turns
@@ -217,7 +219,8 @@ final class BrokerProcess {
         end.received = { [weak self] bytes in
             guard let self, let command = ReceivedCommand.unframed(bytes) else { return }
             guard self.engine != nil else { return end.close() }
-            let delay: Duration = self.answersTooEarly(command, on: end) ? .milliseconds(40) : .zero
+            let delay: Duration =
+                self.answersTooEarly(command, on: end) ? .milliseconds(250) : .zero
             self.take(command, from: id, remote, after: delay)
         }
         end.closed = { [weak self] in

@@ -98,7 +98,7 @@ final class ControllerProcess {
     }
 
     private func tick() {
-        self.machine.after(.milliseconds(10)) { [weak self] in
+        self.machine.after(.milliseconds(15)) { [weak self] in
             guard let self else { return }
             self.engine.advance(to: self.now)
             self.turn()
@@ -193,6 +193,19 @@ final class ControllerProcess {
         return ReceivedCommand.unframed(request.framed) ?? command
     }
 
+    /// Sabotage: what was on its way for long arrives once more, and is taken again.
+    private func comeAgain(_ command: ReceivedCommand, from connection: ConnectionID) {
+        guard self.outside.sabotage == .noEpochCheck,
+            command.requestCode == .controllerAlterSyncStateSet
+        else { return }
+        self.machine.after(self.world.random.duration(in: .milliseconds(100)...(.seconds(1)))) {
+            [weak self] in
+            guard let self else { return }
+            self.engine.receive(self.brought(up: command), from: connection, at: self.now)
+            self.planTurn()
+        }
+    }
+
     // MARK: Brokers
 
     private func accept(_ end: ConnectionEnd) {
@@ -202,6 +215,7 @@ final class ControllerProcess {
             guard let self, let command = ReceivedCommand.unframed(bytes) else { return }
             self.engine.receive(self.brought(up: command), from: id, at: self.now)
             self.planTurn()
+            self.comeAgain(command, from: id)
         }
         end.closed = { [weak self] in
             guard let self else { return }
