@@ -45,6 +45,21 @@ struct MasterReplicationTests {
         #expect(master.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(100))
     }
 
+    @Test("a replica that returns with less counts with what it has now")
+    func returnsWithLess() {
+        var master = self.master([1, 2])
+        master.connected(3, end: PhysicalOffset(400), at: Self.at(10))
+        master.acknowledged(3, kept: PhysicalOffset(400), end: PhysicalOffset(400), at: Self.at(11))
+        master.disconnected(3, at: Self.at(12))
+        master.connected(3, end: PhysicalOffset(400), at: Self.at(13))
+        #expect(master.proposal(confirmed: PhysicalOffset(300), at: Self.at(14)) == nil)
+        master.acknowledged(3, kept: PhysicalOffset(150), end: PhysicalOffset(400), at: Self.at(15))
+        #expect(master.proposal(confirmed: PhysicalOffset(300), at: Self.at(16)) == nil)
+
+        master.connected(2, end: PhysicalOffset(400), at: Self.at(20))
+        #expect(master.confirmable(own: PhysicalOffset(400)) == nil)
+    }
+
     @Test("a closed connection costs membership after 50 ms, silence after 1 s")
     func shrink() {
         var closed = self.master([1, 2, 3])
@@ -108,12 +123,21 @@ struct MasterReplicationTests {
         #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(2)) == [1, 2, 3])
         master.acknowledged(2, kept: PhysicalOffset(500), end: PhysicalOffset(500), at: Self.at(3))
         #expect(master.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(100))
-        master.unanswered([1, 2, 3])
-        #expect(master.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(100))
-
         var refused = master
         refused.refused([1, 2, 3], at: Self.at(4))
         #expect(refused.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(500))
+
+        master.unanswered([1, 2, 3])
+        #expect(master.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(100))
+        var late = master
+        late.refused([1, 2, 3], at: Self.at(4))
+        #expect(
+            late.confirmable(own: PhysicalOffset(500)) == PhysicalOffset(100),
+            "the first copy may still arrive")
+        late.disconnected(3, at: Self.at(5))
+        #expect(
+            late.proposal(confirmed: PhysicalOffset(100), at: Self.at(6)) == [1, 2],
+            "the set as it is, so that what is on its way comes too late")
 
         var other = master
         let isNews = other.committed([1, 2], epoch: 6, at: Self.at(4))
@@ -131,6 +155,14 @@ struct MasterReplicationTests {
         #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(2)) == [1, 2, 3, 9])
         master.refused([1, 2, 3, 9], at: Self.at(10))
         #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(20)) == nil)
+        master.connected(10, end: PhysicalOffset(100), at: Self.at(20))
+        master.acknowledged(
+            10, kept: PhysicalOffset(100), end: PhysicalOffset(100), at: Self.at(20))
+        var another = master
+        #expect(
+            another.proposal(confirmed: PhysicalOffset(100), at: Self.at(21)) == [1, 2, 3, 10],
+            "nor does it keep another one out")
+        master.disconnected(10, at: Self.at(21))
         master.disconnected(3, at: Self.at(20))
         #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(80)) == [1, 2])
         _ = master.committed([1, 2], epoch: 6, at: Self.at(90))

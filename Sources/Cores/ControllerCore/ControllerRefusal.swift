@@ -19,7 +19,6 @@ package enum ControllerRefusal: Error, Hashable, Sendable {
     case notMaster(claimed: Int64, master: Int64?)
     case staleMasterEpoch(claimed: Epoch, current: Epoch)
     case staleSyncStateSetEpoch(claimed: Int32, current: Int32)
-    case sameSyncStateSet
     case notRegistered(Int64)
     case notAlive(Int64)
     case masterMissing(Int64)
@@ -55,7 +54,6 @@ extension ControllerRefusal: CustomStringConvertible {
             "the master epoch is \(current.value), not \(claimed.value)"
         case .staleSyncStateSetEpoch(let claimed, let current):
             "the SyncStateSet epoch is \(current), not \(claimed)"
-        case .sameSyncStateSet: "the SyncStateSet is that one already"
         case .notRegistered(let id): "broker \(id) is not registered"
         case .notAlive(let id): "broker \(id) is not alive"
         case .masterMissing(let id): "the SyncStateSet lacks the master, broker \(id)"

@@ -39,6 +39,11 @@ package struct CommitLog: Sendable {
     /// Where the next record would lie, at the earliest.
     package var end: PhysicalOffset { self.gathering.end }
 
+    /// Where the first batch lies that was not handed out yet, or will lie.
+    package var firstPlanned: PhysicalOffset {
+        self.closed.first?.position ?? self.gathering.start
+    }
+
     /// Start of the segment in which `end` lies.
     package var segmentBase: PhysicalOffset { self.base(of: self.gathering.start) }
 

@@ -6,11 +6,14 @@ package import MessageFormat
 /// offset (8). Big-endian.
 package enum QueueSnapshot {
     package static let recordKind: UInt16 = 100
+    /// No queue comes this far; what says so is damage, or a lie.
+    package static let offsetMax = Int64(1) << 60
     private static let queuesPerRecord = 4_096
 
     package enum DecodingError: Error, Hashable {
         case truncated(at: Int, bytes: Int)
         case negative(Int64)
+        case absurd(Int64)
     }
 
     package static func records(of table: QueueTable) -> [StateRecord] {
@@ -54,6 +57,7 @@ package enum QueueSnapshot {
             let floor = payload.bigEndian(Int64.self, at: try take(8))
             let next = payload.bigEndian(Int64.self, at: try take(8))
             guard floor >= 0, next >= 0 else { throw .negative(min(floor, next)) }
+            guard max(floor, next) < Self.offsetMax else { throw .absurd(max(floor, next)) }
             let number = table.findOrMake(QueueKey(topic: topic, queueID: queueID))
             table[number].restore(floor: QueueOffset(floor), next: QueueOffset(next))
         }

@@ -51,6 +51,7 @@ package struct MasterReplication: Sendable {
 
     package mutating func disconnected(_ replica: Int64, at now: Tick) {
         self.replicas[replica]?.disconnected(at: now)
+        if !self.set.required.contains(replica) { self.replicas[replica] = nil }
     }
 
     /// The replica keeps everything before `kept`; the log ends at `end`.
@@ -104,9 +105,15 @@ extension MasterReplication {
     /// keeps its absent members, nothing more is acknowledged, and any of them may still be elected
     /// without loss.
     package mutating func proposal(confirmed: PhysicalOffset, at now: Tick) -> [Int64]? {
-        if let asked, now - asked.at < self.policy.proposalTimeout { return nil }
-        self.asked = nil
-        guard let members = self.withoutAbsent(at: now) ?? self.withJoining(confirmed, at: now)
+        if let asked {
+            guard now - asked.at >= self.policy.proposalTimeout else { return nil }
+            self.unanswered(asked.members)
+        }
+        // With nothing to change, the set is asked for as it is when an older proposal may still
+        // come: it comes too late then.
+        guard
+            let members = self.withoutAbsent(at: now) ?? self.withJoining(confirmed, at: now)
+                ?? (self.set.isUnsure ? self.set.members : nil)
         else { return nil }
         self.asked = (members, now)
         self.set.proposed(members)
@@ -119,29 +126,34 @@ extension MasterReplication {
             ? staying : nil
     }
 
-    /// Who keeps up and holds everything confirmed comes in.
+    /// Who keeps up and holds everything confirmed comes in: one at a time, so that one that the
+    /// controllers do not want keeps nobody out, and those in turn.
     private func withJoining(_ confirmed: PhysicalOffset, at now: Tick) -> [Int64]? {
-        let joining = self.replicas.compactMap { id, progress -> Int64? in
-            guard progress.isConnected, let kept = progress.kept,
-                kept >= max(confirmed, self.begunEnd), self.isInStep(id, at: now),
-                self.unwanted[id].map({ now - $0 >= self.policy.proposalTimeout }) ?? true
-            else { return nil }
-            return id
+        let joining = self.replicas.keys.filter { id in
+            guard let progress = self.replicas[id], progress.isConnected,
+                let kept = progress.kept, !self.set.members.contains(id)
+            else { return false }
+            return kept >= max(confirmed, self.begunEnd) && self.isInStep(id, at: now)
+                && self.unwanted[id].map { now - $0 >= self.policy.proposalTimeout } ?? true
         }
-        let members = Set(self.set.members).union(joining).sorted()
-        return members != self.set.members ? members : nil
+        let next = joining.min { one, other in
+            (self.unwanted[one] ?? .zero, one) < (self.unwanted[other] ?? .zero, other)
+        }
+        return next.map { (self.set.members + [$0]).sorted() }
     }
 
     /// The controllers refused it: it never takes effect. Who was to come in waits a while.
     package mutating func refused(_ members: [Int64], at now: Tick) {
         if self.asked?.members == members.sorted() { self.asked = nil }
         self.set.refused(members)
+        self.unwanted = self.unwanted.filter { self.replicas[$0.key] != nil }
         for id in members where !self.set.members.contains(id) { self.unwanted[id] = now }
     }
 
     /// Nobody knows whether it takes effect; it is asked for again.
     package mutating func unanswered(_ members: [Int64]) {
         if self.asked?.members == members.sorted() { self.asked = nil }
+        self.set.unanswered(members)
     }
 
     /// The controllers committed a set. Returns whether it is news.

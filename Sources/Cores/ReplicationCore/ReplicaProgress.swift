@@ -20,7 +20,9 @@ struct ReplicaProgress: Sendable {
         self.mark = (now, end)
     }
 
+    /// What it kept when it was here before says nothing: it may have come with less.
     mutating func connected(at now: Tick, end: PhysicalOffset) {
+        self.kept = nil
         self.isConnected = true
         self.hasBeenHere = true
         self.caughtUpAt = now

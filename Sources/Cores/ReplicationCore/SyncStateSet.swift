@@ -11,6 +11,9 @@ package struct SyncStateSet: Hashable, Sendable {
     package private(set) var epoch: Int32
     /// Proposals computed from `epoch` that were not refused for good.
     private var possible: [[Int64]] = []
+    /// Those of them that stayed without an answer: a copy may still be on its way, whatever becomes
+    /// of another one.
+    private var unanswered: [[Int64]] = []
 
     package init(members: [Int64], epoch: Int32) {
         self.members = members.sorted()
@@ -31,8 +34,19 @@ package struct SyncStateSet: Hashable, Sendable {
 
     /// The controllers refused the proposal for good.
     package mutating func refused(_ members: [Int64]) {
-        self.possible.removeAll { $0 == members.sorted() }
+        let sorted = members.sorted()
+        guard !self.unanswered.contains(sorted) else { return }
+        self.possible.removeAll { $0 == sorted }
     }
+
+    /// Nobody knows what became of the proposal, until another set is committed.
+    package mutating func unanswered(_ members: [Int64]) {
+        let sorted = members.sorted()
+        if !self.unanswered.contains(sorted) { self.unanswered.append(sorted) }
+    }
+
+    /// More than the committed set counts, and only another commit ends that.
+    package var isUnsure: Bool { !self.unanswered.isEmpty }
 
     /// The controllers committed this set. What was computed from an older one cannot be any more.
     ///

@@ -99,6 +99,7 @@ extension BrokerEngine {
     }
 
     mutating func minOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        try self.checkShown()
         let queue = try self.existingQueue(command)
         self.succeed(caller, ["offset": String(queue?.minOffset.value ?? 0)])
     }
@@ -113,6 +114,7 @@ extension BrokerEngine {
     }
 
     mutating func earliestStoreTime(_ command: ReceivedCommand, from caller: Caller) throws {
+        try self.checkShown()
         guard let queue = try self.existingQueue(command) else {
             return self.succeed(caller, ["timestamp": "-1"])
         }
@@ -136,6 +138,7 @@ extension BrokerEngine {
 // Search by time: runs oldest first; the first run whose last message is young enough has it.
 extension BrokerEngine {
     mutating func searchOffset(_ command: ReceivedCommand, from caller: Caller) throws {
+        try self.checkShown()
         let topic = try command.requiredString("topic")
         let queueID = try command.requiredInt32("queueId")
         let timestamp = try command.requiredInt64("timestamp")

@@ -31,6 +31,7 @@ extension BrokerEngine {
     }
 
     mutating func queryMessage(_ command: ReceivedCommand, from caller: Caller) throws {
+        try self.checkShown()
         let isUniqueKey = try command.bool("_UNIQUE_KEY_QUERY") ?? false
         let asked = try command.requiredInt32("maxNum")
         guard asked > 0 else { throw Refusal(.invalidParameter, "maxNum must be positive") }

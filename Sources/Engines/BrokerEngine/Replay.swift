@@ -69,6 +69,9 @@ extension BrokerEngine {
             try LogRecord.forEach(in: batch, of: header) { record in
                 switch record {
                 case .message(let message, let position):
+                    guard message.queueOffset.value < QueueSnapshot.offsetMax else {
+                        throw ReplayError(position: position, reason: "an absurd queue offset")
+                    }
                     if isConfirmed {
                         self.replay(message, at: position, segment: segment)
                     } else {

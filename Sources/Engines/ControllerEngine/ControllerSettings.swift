@@ -20,7 +20,7 @@ package struct ControllerSettings: Sendable {
     /// How often groups are looked at without a cause.
     package var watchInterval = Duration.milliseconds(50)
     /// How often what is confirmed is written down, for the day on which all controllers stop.
-    package var noteInterval = Duration.seconds(5)
+    package var noteInterval = Duration.seconds(1)
     package var promotionInterval = Duration.milliseconds(500)
     /// A leader that hears no broker for so long lets another controller lead.
     package var deafnessMax = Duration.seconds(10)

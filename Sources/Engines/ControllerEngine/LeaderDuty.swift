@@ -77,7 +77,8 @@ extension ControllerEngine {
         return [others, all].first { candidates in
             let decision = try? MasterElection.decide(
                 group, cause: cause, candidates: candidates, livingMaster: nil)
-            return decision != nil
+            guard case .elect(let winner, _, _)? = decision else { return decision != nil }
+            return !self.liveness.shouldWait(winner, in: name, group, at: self.now.tick)
         }
     }
 

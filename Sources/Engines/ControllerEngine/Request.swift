@@ -134,7 +134,7 @@ extension ControllerRefusal {
         case .notMaster: .controllerInvalidMaster
         case .staleMasterEpoch: .controllerFencedMasterEpoch
         case .staleSyncStateSetEpoch: .controllerFencedSyncStateSetEpoch
-        case .sameSyncStateSet, .masterMissing: .controllerAlterSyncStateSetFailed
+        case .masterMissing: .controllerAlterSyncStateSetFailed
         case .notRegistered: .controllerInvalidReplicas
         case .notAlive: .controllerBrokerNotAlive
         case .masterStillExists: .controllerMasterStillExist

@@ -10,6 +10,8 @@ package struct BrokerLife: Hashable, Sendable {
     package internal(set) var report: BrokerReport
     package internal(set) var connection: UInt64
     package internal(set) var heardAt: Tick
+    /// When this start of the broker was heard first.
+    package internal(set) var bornAt: Tick
     package internal(set) var timeout: Duration
     /// Nil while it is alive.
     package internal(set) var end: End?
@@ -27,6 +29,7 @@ package struct BrokerLife: Hashable, Sendable {
         self.report = report
         self.connection = connection
         self.heardAt = now
+        self.bornAt = now
         self.timeout = timeout
         self.proof.reported(report)
     }
@@ -39,6 +42,7 @@ package struct BrokerLife: Hashable, Sendable {
     mutating func heard(
         _ report: BrokerReport, over connection: UInt64, timeout: Duration, at now: Tick
     ) {
+        if report.incarnation != self.report.incarnation { self.bornAt = now }
         self.report = report
         self.connection = connection
         self.heardAt = now

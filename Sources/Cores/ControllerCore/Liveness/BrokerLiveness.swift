@@ -166,6 +166,19 @@ extension BrokerLiveness {
         }
     }
 
+    /// Whether a winner that nothing is known of but its own word should wait for the other members:
+    /// after everything was down, one of them may have kept more.
+    package func shouldWait(
+        _ winner: ElectionCandidate, in name: String, _ group: GroupState, at now: Tick
+    ) -> Bool {
+        let lives = self.lives(of: name)
+        guard let life = lives[winner.brokerID], !life.isProven,
+            life.report.incarnation == winner.incarnation,
+            now - life.bornAt <= self.settings.timeout
+        else { return false }
+        return !group.syncStateSet.allSatisfy { lives[$0]?.isAlive ?? false }
+    }
+
     private func isIdle(_ life: BrokerLife, in epoch: Epoch, at now: Tick) -> Bool {
         guard let idle = life.idle, idle.epoch == epoch else { return false }
         return now - idle.since > self.settings.idleMasterMax

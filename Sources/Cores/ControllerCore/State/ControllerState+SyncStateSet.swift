@@ -2,6 +2,9 @@ import MessageFormat
 
 extension ControllerState {
     /// The master's wish for another SyncStateSet, checked in the order of RocketMQ's controllers.
+    ///
+    /// Unlike there it may be the set that stands: a master that lost an answer asks for it, so that
+    /// whatever of its older wishes is still on its way comes too late.
     mutating func alter(
         _ wish: ControllerCommand.AlterSyncStateSet
     ) throws(ControllerRefusal) {
@@ -18,7 +21,6 @@ extension GroupState {
     fileprivate func check(
         _ wish: ControllerCommand.AlterSyncStateSet, _ wanted: [Int64]
     ) throws(ControllerRefusal) {
-        guard wanted != self.syncStateSet else { throw .sameSyncStateSet }
         guard wish.masterBrokerID == self.masterBrokerID else {
             throw .notMaster(claimed: wish.masterBrokerID, master: self.masterBrokerID)
         }

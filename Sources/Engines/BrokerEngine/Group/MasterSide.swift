@@ -50,6 +50,7 @@ extension BrokerEngine {
         self.log.begin(view.masterEpoch)
         if !self.hasWholeSnapshot { self.appendSnapshot() }
         let end = self.append(EpochBegin.record(by: settings.brokerID))
+        self.history.note(view.masterEpoch, at: self.log.firstPlanned)
         self.master = MasterSide(
             epoch: view.masterEpoch,
             replication: MasterReplication(
@@ -205,6 +206,9 @@ extension BrokerEngine {
 
 // What replicas say.
 extension BrokerEngine {
+    /// As many as controllers allow in a group.
+    private static let replicasMax = 64
+
     mutating func heard(hello: ReplicaHello, on link: LinkID) {
         guard let group = self.group else {
             return self.end(link, .notMaster, "this broker has no replicas: it has no controllers")
@@ -232,6 +236,9 @@ extension BrokerEngine {
         guard hello.logID == 0 || hello.logID == self.log.logID else {
             return self.end(link, .wrongLog, "the replica's log belongs to another group")
         }
+        guard master.welcomed.count < Self.replicasMax else {
+            return self.end(link, .unknownReplica, "this master has too many replicas already")
+        }
         self.closeEarlierLink(of: hello.brokerID)
         self.master?.welcomed[link] = hello.brokerID
         self.effects.append(
@@ -257,7 +264,8 @@ extension BrokerEngine {
 
     mutating func heard(followFrom start: PhysicalOffset, on link: LinkID) {
         guard let brokerID = self.master?.welcomed[link], let settings = self.group?.settings,
-            start >= self.logStart, start <= self.progress.submitted
+            self.master?.feeds[link] == nil, start >= self.logStart,
+            start <= self.progress.submitted
         else {
             return self.end(
                 link, .protocolViolation, "there is no log to follow from \(start.bytes) on")

@@ -49,6 +49,16 @@ extension BrokerEngine {
                 self.progress.confirmed, self.group?.settings.confirmedAtLeast ?? .zero))
     }
 
+    /// What a checkpoint may name as confirmed: a start from the middle of a segment's opening
+    /// snapshot would go back to before it.
+    package var confirmedToKeep: PhysicalOffset {
+        let confirmed = self.groupReport.confirmed
+        let base = self.log.segmentBase
+        let isWhole =
+            self.segments.active.map { $0.base == base && $0.snapshotEnd <= confirmed } ?? false
+        return isWhole ? confirmed : min(confirmed, base)
+    }
+
     /// The controllers say how the group stands: any of them, at any time, in any order.
     package mutating func groupView(_ view: GroupView, at now: Now) {
         self.now = now

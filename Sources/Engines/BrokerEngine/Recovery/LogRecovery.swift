@@ -27,7 +27,10 @@ package struct LogRecovery<Source: LogSource> {
     package func run(_ engine: inout BrokerEngine, at now: Now) throws {
         let bases = self.source.segmentBases
         guard let active = try bases.last(where: self.opensWithSnapshot) else {
-            guard let first = bases.first, first == .zero, try bases.allSatisfy(self.isEmpty) else {
+            // In a group a log may begin anywhere: where its master's did.
+            guard let first = bases.first, first == .zero || engine.group != nil,
+                try bases.allSatisfy(self.isEmpty)
+            else {
                 throw ReadFailure(
                     reason: "no segment under \(self.source.directory) opens with a sound "
                         + "snapshot; the log cannot be read")

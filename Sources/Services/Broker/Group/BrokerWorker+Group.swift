@@ -170,7 +170,8 @@ extension BrokerWorker {
     var currentCheckpoint: LogCheckpoint? {
         self.report.map {
             LogCheckpoint(
-                logID: self.store.logID, confirmed: $0.confirmed, masterEpoch: $0.masterEpoch)
+                logID: self.store.logID, confirmed: self.engine.confirmedToKeep,
+                masterEpoch: $0.masterEpoch)
         }
     }
 }
