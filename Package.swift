@@ -121,7 +121,7 @@ let package = Package(
         .tests(
             "PeerTransport",
             ["ReplicationProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
-        .tests("Simulation", ["MessageFormat"]),
+        .tests("Simulation", ["BrokerEngine", "LogCore", "MessageFormat", .nioCore]),
         .tests(
             "BrokerEngine",
             [

@@ -67,6 +67,21 @@ extension BrokerProcess {
         }
     }
 
+    /// A pull without the offset that it commits on its way: that would heal what was lost.
+    func withoutCommit(_ command: ReceivedCommand) -> ReceivedCommand {
+        guard self.outside.sabotage == .offsetCommitBeforeAck,
+            command.requestCode == .pullMessage
+        else { return command }
+        var request = RemotingCommand.request(.pullMessage)
+        request.opaque = command.opaque
+        request.fields = command.allFields.map { field in
+            let isFlag = field.name == "sysFlag"
+            let value = isFlag ? String((Int(field.value) ?? 0) & ~1) : field.value
+            return HeaderField(name: field.name, value: value)
+        }
+        return ReceivedCommand.unframed(request.framed) ?? command
+    }
+
     /// Returns whether the request was answered already; the engine gets it later.
     func answersTooEarly(_ command: ReceivedCommand, on end: ConnectionEnd) -> Bool {
         guard self.outside.sabotage == .offsetCommitBeforeAck, self.host.isMaster,

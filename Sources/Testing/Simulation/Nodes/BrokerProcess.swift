@@ -220,8 +220,8 @@ final class BrokerProcess {
             guard let self, let command = ReceivedCommand.unframed(bytes) else { return }
             guard self.engine != nil else { return end.close() }
             let delay: Duration =
-                self.answersTooEarly(command, on: end) ? .milliseconds(250) : .zero
-            self.take(command, from: id, remote, after: delay)
+                self.answersTooEarly(command, on: end) ? .seconds(1) : .zero
+            self.take(self.withoutCommit(command), from: id, remote, after: delay)
         }
         end.closed = { [weak self] in
             guard let self else { return }
