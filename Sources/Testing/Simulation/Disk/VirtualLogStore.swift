@@ -10,6 +10,8 @@ package final class VirtualLogStore: LogSource {
     private(set) var segments: [PhysicalOffset: VirtualFile] = [:]
     private var indexes: [PhysicalOffset: VirtualFile] = [:]
     private var damaged = DamagedRanges()
+    /// Written over damage, and not flushed: it may yet be lost again.
+    private var mending: [Range<Int64>] = []
 
     package init(directory: String, logID: UInt64, segmentBytes: Int) {
         self.directory = directory
@@ -119,6 +121,7 @@ package final class VirtualLogStore: LogSource {
         self.indexes[base] = nil
         let file = self.makeSegment(base)
         file.truncate(to: end.distance(from: base))
+        self.flush()
         self.damaged.cut(to: end.bytes)
     }
 
@@ -139,6 +142,7 @@ package final class VirtualLogStore: LogSource {
     }
 
     func losePower(_ random: inout SeededGenerator) {
+        self.mending.removeAll()
         for base in self.segmentBases { self.segments[base]?.losePower(&random) }
     }
 }
@@ -157,11 +161,15 @@ extension VirtualLogStore {
     func write(_ bytes: [UInt8], at position: PhysicalOffset) {
         let base = self.base(of: position)
         self.makeSegment(base).write(bytes, at: position.distance(from: base))
-        self.damaged.mend(position.bytes..<(position.bytes + Int64(bytes.count)))
+        if self.isDamaged {
+            self.mending.append(position.bytes..<(position.bytes + Int64(bytes.count)))
+        }
     }
 
     func flush() {
         for file in self.segments.values where file.hasPending { file.flush() }
+        for range in self.mending { self.damaged.mend(range) }
+        self.mending.removeAll()
     }
 
     /// The bytes of a range that lies in one segment; nil when they are not all there.
