@@ -36,6 +36,7 @@ let package = Package(
         .core("RoutingCore"),
         .core("LogCore"),
         .core("DeliveryCore"),
+        .core("FilterCore"),
         .core("ClientCore"),
         .core("Raft"),
         .core("ControllerCore"),
@@ -45,7 +46,9 @@ let package = Package(
         .engine("NameServerEngine", cores: ["RoutingCore"]),
         .engine(
             "BrokerEngine",
-            cores: ["LogCore", "DeliveryCore", "ReplicationCore", "ReplicationProtocol"]),
+            cores: [
+                "LogCore", "DeliveryCore", "FilterCore", "ReplicationCore", "ReplicationProtocol",
+            ]),
         .engine("ControllerEngine", cores: ["Raft", "ControllerCore"]),
         .engine("ClientEngine", cores: ["ClientCore"]),
 
@@ -109,6 +112,7 @@ let package = Package(
         .tests("RoutingCore", ["MessageFormat"]),
         .tests("LogCore", ["MessageFormat"]),
         .tests("DeliveryCore", ["MessageFormat"]),
+        .tests("FilterCore", ["MessageFormat"]),
         .tests("ClientCore", ["MessageFormat"]),
         .tests("NameServerEngine", ["RoutingCore", "RemotingProtocol", "MessageFormat"]),
         .tests("ReplicationProtocol", ["MessageFormat"]),

@@ -1,0 +1,2 @@
+/// A filter on message properties.
+package struct FilterExpression: Sendable {}

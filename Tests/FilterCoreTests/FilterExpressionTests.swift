@@ -1,0 +1,5 @@
+import FilterCore
+import Testing
+
+@Suite("SQL92 filters")
+struct FilterExpressionTests {}
