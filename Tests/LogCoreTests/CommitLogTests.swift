@@ -52,6 +52,27 @@ struct CommitLogTests {
         #expect(bodies == ["one", "two"])
     }
 
+    @Test("records that belong together share a batch, however full it was", arguments: 0..<40)
+    func together(bodyBytes: Int) {
+        var options = CommitLog.Options()
+        options.batchBytesMax = 512
+        var log = CommitLog(logID: 7, epoch: Epoch(1), end: .zero, options: options)
+        let record = StateRecord(kind: 10, payload: Array(repeating: 1, count: 16))
+        let body = String(repeating: "x", count: 8 * bodyBytes)
+        _ = self.append(body, to: &log)
+        let message = 91 + 1 + body.utf8.count
+        log.keepTogether(message + StateRecord.headerCount + record.payload.count)
+        let first = self.append(body, to: &log, at: 1)
+        log.append(record, now: Self.wall)
+        let batches = log.takePlanned()
+        let holder = batches.first { $0.position <= first.position && first.position < $0.end }
+        #expect(holder?.bytes.suffix(32).contains(1) == true)
+        #expect(batches.last?.position == holder?.position)
+        _ = self.append(body, to: &log, at: 2)
+        _ = self.append(body, to: &log, at: 3)
+        #expect(log.takePlanned().count == (2 * message + 48 > 512 ? 2 : 1))
+    }
+
     @Test("nothing gathered means nothing to write")
     func empty() {
         var log = self.log()

@@ -26,6 +26,8 @@ package struct CommitLog: Sendable {
     private var gathering: Gathering
     private var closed: [PlannedBatch] = []
     private var latestStoreTimestamp = Timestamp(milliseconds: 0)
+    /// Up to here the gathering batch grows, whatever the options say.
+    private var keptTogether = 0
 
     /// Continues a log whose last batch ends at `end`, a multiple of the batches' alignment.
     package init(logID: UInt64, epoch: Epoch, end: PhysicalOffset, options: Options) {
@@ -74,7 +76,18 @@ package struct CommitLog: Sendable {
 
     /// The batch has grown so long that the record starts another one.
     private func closesBatch(before size: Int) -> Bool {
-        !self.gathering.isEmpty && self.gathering.bytes.count + size > self.options.batchBytesMax
+        !self.gathering.isEmpty
+            && self.gathering.bytes.count + size
+                > max(self.options.batchBytesMax, self.keptTogether)
+    }
+
+    /// The records appended next, `size` bytes in all, share one batch: on disk, on replicas and
+    /// where a log is cut there are all of them or none. The caller has made sure that they `fit`.
+    package mutating func keepTogether(_ size: Int) {
+        precondition(self.fits(size), "the caller rolls to the next segment first")
+        if self.closesBatch(before: size) { self.closeBatch() }
+        let header = self.gathering.isEmpty ? LogBatchHeader.count : 0
+        self.keptTogether = self.gathering.bytes.count + header + size
     }
 
     /// What is appended from now on belongs to this epoch.
@@ -102,6 +115,7 @@ package struct CommitLog: Sendable {
         let next = self.segmentBase.advanced(by: self.options.segmentBytes)
         self.closeBatch()
         self.gathering = Gathering(start: next)
+        self.keptTogether = 0
     }
 
     /// Appends a message to `queue`. The caller has made sure that it `fits`.
@@ -170,6 +184,7 @@ package struct CommitLog: Sendable {
         self.closed.append(planned)
         self.unconfirmed.append(waiting)
         self.gathering = Gathering(start: planned.end)
+        self.keptTogether = 0
     }
 }
 
