@@ -52,7 +52,7 @@ struct CommitLogTests {
         #expect(bodies == ["one", "two"])
     }
 
-    @Test("records that belong together share a batch, however full it was", arguments: 0..<40)
+    @Test("records that belong together share a batch, however full it was", arguments: 0..<80)
     func together(bodyBytes: Int) {
         var options = CommitLog.Options()
         options.batchBytesMax = 512
