@@ -3,15 +3,14 @@
 import threading
 import time
 
-from scenario import Delivered, check, created_topic, launch, message, producer, run, send, wait_until
+from scenario import Delivered, check, created_topic, launch, message, producer, run, wait_until
 from rocketmq.client import SendStatus
 
 
 def scenario():
     topic = created_topic("Restart")
+    delivered = Delivered(topic).connect()
     to = producer(timeout_ms=1000)
-    send(to, message(topic, "first"))
-    delivered = Delivered(topic)
     acknowledged, refused, stop = [], [], threading.Event()
 
     def produce():

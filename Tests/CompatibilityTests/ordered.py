@@ -6,6 +6,7 @@ from rocketmq.client import SendStatus
 
 def scenario():
     topic = created_topic("Ordered")
+    delivered = Delivered(topic, orderly=True).connect()
     to = producer()
     shards, each = 4, 25
 
@@ -13,10 +14,7 @@ def scenario():
         result = to.send_orderly(message(topic, f"{shard}:{number}"), shard)
         check(result.status == SendStatus.OK, f"send_orderly said {result.status!r}")
 
-    for shard in range(shards):
-        send(shard, 0)
-    delivered = Delivered(topic, orderly=True)
-    for number in range(1, each):
+    for number in range(each):
         for shard in range(shards):
             send(shard, number)
 

@@ -5,9 +5,9 @@ from scenario import Delivered, check, created_topic, message, producer, run, se
 
 def scenario():
     topic = created_topic("Push")
+    everything = Delivered(topic).connect()
+    other_group, chosen = Delivered(topic), Delivered(topic, "TagA || TagC")
     to = producer()
-    everything, other_group = Delivered(topic), Delivered(topic)
-    chosen = Delivered(topic, "TagA || TagC")
 
     sent = {}
     for number in range(60):

@@ -34,17 +34,22 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def apus(*arguments):
+    subprocess.run(
+        [os.environ["APUS"], *arguments, "--name-server", NAME_SERVER],
+        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30,
+    )
+
+
 def created_topic(prefix):
     """A topic that is there on every broker: the client looks for new queues every 10 s only."""
     topic = unique(prefix)
-    subprocess.run(
-        [os.environ["APUS"], "topic", "create", topic, "--queues", "4", "--name-server", NAME_SERVER],
-        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30,
-    )
+    apus("topic", "create", topic, "--queues", "4")
     return topic
 
 
 def producer(timeout_ms=5000):
+    """For a process whose client is connected to every broker: see `Delivered.connect`."""
     made = Producer(unique("PID"))
     made.set_namesrv_addr(NAME_SERVER)
     made.set_timeout(timeout_ms)
@@ -88,10 +93,27 @@ class Delivered:
     def __init__(self, topic, expression="*", group=None, orderly=False):
         self._lock = threading.Lock()
         self._messages = []
+        self._topic = topic
         self.consumer = PushConsumer(group or unique("CID"), orderly=orderly)
         self.consumer.set_namesrv_addr(NAME_SERVER)
         self.consumer.subscribe(topic, self._take, expression)
         self.consumer.start()
+
+    def connect(self):
+        """Returns when this process's client has got messages from every broker.
+
+        All threads of the client share one table of connections. Whoever finds its lock taken should
+        wait for 3 s, but the wait ends at once: the client takes the time since the machine's start
+        for the time of day. So while one thread opens a connection to some broker, a send of another
+        thread uses up all its attempts, to whatever broker, within a millisecond: "No route info of
+        this topic". Heartbeats open connections at a time of their own.
+        """
+        bodies = [f"connect {number}" for number in range(16)]  # in turn to all queues
+        apus("produce", "--topic", self._topic, *bodies)
+        self.wait_for(bodies)
+        with self._lock:
+            self._messages = [taken for taken in self._messages if taken[0] not in bodies]
+        return self
 
     def _take(self, received):
         now = time.monotonic()

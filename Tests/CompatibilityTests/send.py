@@ -1,11 +1,14 @@
 """Every way to send, and a pull that finds all of it again."""
 
 
-from scenario import check, message, producer, pull_consumer, run, send, unique, wait_until
+from scenario import (
+    Delivered, check, created_topic, message, producer, pull_consumer, run, send, unique, wait_until,
+)
 from rocketmq.client import SendStatus
 
 
 def scenario():
+    connected = Delivered(created_topic("Connect")).connect()  # and stays so
     topic = unique("Send")  # made by the first send
     to = producer()
     expected = []
