@@ -110,6 +110,11 @@ package struct CommitLog: Sendable {
         self.gathering = Gathering(start: batch.end)
     }
 
+    /// What a message that is appended at `now` is stamped with: time never goes back in a log.
+    package func storeTimestamp(at now: Timestamp) -> Timestamp {
+        max(self.latestStoreTimestamp, now)
+    }
+
     /// Goes on at the start of the next segment.
     package mutating func roll() {
         let next = self.segmentBase.advanced(by: self.options.segmentBytes)

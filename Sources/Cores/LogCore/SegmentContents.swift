@@ -54,6 +54,8 @@ extension IndexEntry {
         self.init(
             position: position, size: UInt32(message.size),
             checksum: Checksum.crc32c(message.encoded),
-            tagHash: MessageKeys(of: message).tagHash, storeTimestamp: message.storeTimestamp)
+            tagHash: MessageKeys(of: message).filingHash(
+                topic: message.topicBytes, storeTimestamp: message.storeTimestamp),
+            storeTimestamp: message.storeTimestamp)
     }
 }

@@ -155,7 +155,7 @@ extension BrokerEngine {
         return members
     }
 
-    private func check(body: Int, properties: Int) throws {
+    func check(body: Int, properties: Int) throws {
         guard body <= self.settings.bodyBytesMax else {
             throw Refusal(
                 .messageIllegal,
@@ -187,17 +187,11 @@ extension BrokerEngine {
     private mutating func append(
         _ draft: MessageDraft, body: UnsafeRawBufferPointer
     ) throws -> Appended {
-        let topic = draft.topic
-        let number = try self.queueNumber(QueueKey(topic: topic, queueID: draft.queueID))
-        let size = draft.encodedCount(bodyCount: body.count, propertiesCount: self.scratch.count)
-        self.makeRoom(for: size)
-        let offset = self.queues[number].assign()
-        self.counters.put(bytes: size)
-        return self.scratch.withUnsafeBytes { properties in
-            let keys = MessageKeys(properties)
-            return self.log.append(
-                draft, body: body, properties: properties, to: number, at: offset,
-                tagHash: keys.tagHash, keys: keys.hashes(topic: topic), now: self.now.wall)
+        // Taken out, so that nobody changes it meanwhile, and put back to be used again.
+        let properties = exchange(&self.scratch, with: [])
+        defer { self.scratch = properties }
+        return try properties.withUnsafeBytes {
+            try self.place(draft, body: body, properties: $0)
         }
     }
 

@@ -61,6 +61,11 @@ package enum PropertyName {
     package static let tags = "TAGS"
     package static let waitForStore = "WAIT"
     package static let delayLevel = "DELAY"
+    package static let timerDelaySeconds = "TIMER_DELAY_SEC"
+    package static let timerDelayMilliseconds = "TIMER_DELAY_MS"
+    package static let timerDeliverAt = "TIMER_DELIVER_MS"
+    /// When a message that waits in the timer topic is to be delivered, ms since 1970.
+    package static let timerDueAt = "TIMER_OUT_MS"
     package static let retryTopic = "RETRY_TOPIC"
     package static let realTopic = "REAL_TOPIC"
     package static let realQueueID = "REAL_QID"

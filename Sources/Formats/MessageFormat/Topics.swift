@@ -49,6 +49,8 @@ package enum SystemTopic {
     /// The template from which a first send creates its topic.
     package static let autoCreate = "TBW102"
     package static let schedule = "SCHEDULE_TOPIC_XXXX"
+    /// Where all delayed messages wait, whatever they were delayed by.
+    package static let timer = "rmq_sys_wheel_timer"
     package static let half = "RMQ_SYS_TRANS_HALF_TOPIC"
     package static let operation = "RMQ_SYS_TRANS_OP_HALF_TOPIC"
     package static let transactionGivenUp = "TRANS_CHECK_MAX_TIME_TOPIC"
@@ -57,7 +59,7 @@ package enum SystemTopic {
 
     /// Clients may not send to these: `NO_PERMISSION`.
     package static let forbiddenToSend: Set<String> = [
-        schedule, half, operation, transactionGivenUp, selfTest, offsetMoved,
+        schedule, timer, half, operation, transactionGivenUp, selfTest, offsetMoved,
     ]
 
     package static func isSystem(_ topic: String) -> Bool {
