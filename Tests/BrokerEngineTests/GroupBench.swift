@@ -14,6 +14,8 @@ struct GroupBench {
         var disk: [PlannedBatch] = []
         /// The disk does what it is given at once.
         var isDiskFast = true
+        /// What is on the disk cannot be read.
+        var isDiskUnreadable = false
         var answers: [(opaque: Int32, code: ResponseCode, remark: String?, entries: Int)] = []
         var proposals: [SyncStateSetProposal] = []
         var change: LogChange?
@@ -21,6 +23,9 @@ struct GroupBench {
         var warnings: [String] = []
         var asksForAnother = 0
         var relayed: [(code: Int32, to: String)] = []
+        var latestRelay: (command: ReceivedCommand, caller: Caller)?
+        /// Said on links that nobody is at the other end of.
+        var saidToNobody: [ReplicationMessage] = []
         /// Its end of each link → the other broker and its end.
         var links: [LinkID: (broker: Int64, link: LinkID)] = [:]
     }
@@ -47,6 +52,19 @@ struct GroupBench {
     }
 
     var now: Now { Now(tick: self.tick, wall: EngineBench.wall) }
+
+    /// Broker 1 is master of epoch 1, and all of them are in its SyncStateSet.
+    static func inStep(_ ids: [Int64], minInSync: Int = 2) -> GroupBench {
+        var group = GroupBench(ids, minInSync: minInSync)
+        group.view(master: 1, epoch: 1, set: [1], setEpoch: 1)
+        for id in ids.dropFirst() {
+            guard case .startOver(let logID, _, let start) = group[id].change else { continue }
+            group.start(id, logID: logID, at: start)
+            group.view(to: [id], master: 1, epoch: 1, set: [1], setEpoch: 1)
+        }
+        group.view(master: 1, epoch: 1, set: ids, setEpoch: 2)
+        return group
+    }
 
     /// A broker that starts with an empty disk.
     mutating func start(_ id: Int64, logID: UInt64, at base: PhysicalOffset = .zero) {
@@ -154,6 +172,8 @@ struct GroupBench {
         self.brokers[id]?.answers.first { $0.opaque == opaque }?.code
     }
 
+    mutating func spoilDisk(_ id: Int64) { self.brokers[id]?.isDiskUnreadable = true }
+
     mutating func slowDisk(_ id: Int64) { self.brokers[id]?.isDiskFast = false }
 
     /// The disk does everything that it was given.
@@ -211,13 +231,17 @@ extension GroupBench {
         case .replicate(let link, let message): self.carry(message, from: id, link)
         case .closeLink(let link): self.close(id, link)
         case .readLog(let link, let from, let end, let bytesMax):
-            let read = self.read(id, from: from, end: end, bytesMax: bytesMax)
-            self.input(id) { $0.logRead(link, .success(read), at: $1) }
+            let result: Result<LogRead, ReadFailure> =
+                self[id].isDiskUnreadable
+                ? .failure(ReadFailure(reason: "wrong checksum"))
+                : .success(self.read(id, from: from, end: end, bytesMax: bytesMax))
+            self.input(id) { $0.logRead(link, result, at: $1) }
         case .alterSyncStateSet(let proposal): self.brokers[id]?.proposals.append(proposal)
         case .changeLog(let change): self.brokers[id]?.change = change
         case .roleChanged(let role): self.brokers[id]?.roles.append(role)
-        case .relay(_, let command, let master):
+        case .relay(let caller, let command, let master):
             self.brokers[id]?.relayed.append((command.code, master))
+            self.brokers[id]?.latestRelay = (command, caller)
         case .askForAnotherMaster: self.brokers[id]?.asksForAnother += 1
         case .warn(let text): self.brokers[id]?.warnings.append(text)
         default: break
@@ -246,9 +270,11 @@ extension GroupBench {
     }
 
     private mutating func carry(_ message: ReplicationMessage, from id: Int64, _ link: LinkID) {
-        guard let other = self[id].links[link],
-            self.cutOff.isDisjoint(with: [id, other.broker])
-        else { return }
+        guard let other = self[id].links[link] else {
+            self.brokers[id]?.saidToNobody.append(message)
+            return
+        }
+        guard self.cutOff.isDisjoint(with: [id, other.broker]) else { return }
         self.input(other.broker) { $0.linkReceived(other.link, message, at: $1) }
     }
 

@@ -51,6 +51,27 @@ struct ChaosRunTests {
         }
         #expect(rows[1] == "kill-master invalid 10 2 0 3 + 1 UNEXPLAINED 40 900 321")
         #expect(rows[2] == "slow-disk skipped: no strace")
+
+        let markdown = ScenarioReport.markdown([report, skipped]).split(separator: "\n")
+        #expect(markdown[0].hasPrefix("| scenario | acknowledged | lost | duplicates explained |"))
+        #expect(markdown[1] == "| --- | --- | --- | --- | --- | --- | --- | --- |")
+        #expect(
+            markdown[2]
+                == "| `kill-master` | 10 | 2 | 3, 1 UNEXPLAINED | held | 40 ms | 321 ms | invalid |"
+        )
+        #expect(markdown[3].hasSuffix("| – | – | skipped: no strace |"))
+    }
+
+    @Test("a report that was saved as JSON is shown again; anything else is refused")
+    func savedReport() throws {
+        var report = ScenarioReport(.random, .valid)
+        report.reordered = 4
+        report.takenOverMilliseconds = 7
+        let saved = try ScenarioReport.json([report])
+        #expect(try ScenarioReport.reports(parsing: saved) == [report])
+        #expect(ScenarioReport.markdown([report]).contains("| 4 REORDERED | – | 7 ms | valid |"))
+        #expect(throws: LabError.self) { try ScenarioReport.reports(parsing: "{}") }
+        #expect(throws: LabError.self) { try ScenarioReport.reports(in: "/nowhere/report") }
     }
 
     @Test("an order survives the way to its process")
@@ -77,6 +98,21 @@ struct ChaosRunTests {
         #expect(times.faults == 5)
         #expect(FailoverLoop.Times.median(times.takenOver) == 200)
         #expect(FailoverLoop.Times.median([]) == nil)
+        verdict.longestGapMilliseconds = 12
+        #expect(
+            FailoverReport.markdown([FailoverReport(.killMaster, verdict)]).split(separator: "\n")[
+                2]
+                == "| `kill-master` | 5 | 200 ms | 900 ms | 200 ms | 900 ms | 12 ms | 0 "
+                + "| inconclusive |")
+        verdict.faults = []
+        let none = FailoverReport.markdown([FailoverReport(.killReplica, verdict)])
+        #expect(none.contains("| `kill-replica` | 0 | – | – | – | – | 12 ms |"))
+    }
+
+    @Test("a cell of a table cannot end its column")
+    func markdownCells() {
+        let text = MarkdownTable.text(head: ["a", "b"], rows: [["x|y", ""]])
+        #expect(text == "| a | b |\n| --- | --- |\n| x\\|y |  |")
     }
 
     @Test("a cluster is whole when every broker that should be there is in step")

@@ -47,6 +47,23 @@ struct PlanTests {
         #expect(plan.brokers[4].template == "replica.conf")
     }
 
+    @Test("first steps name every address, and controllers only where there are some")
+    func firstSteps() {
+        var options = ClusterOptions()
+        options.controllers = 3
+        options.replicas = 3
+        let replicated = ClusterPlan(options: options, dataDirectory: "/").firstSteps(apus: "/a")
+        #expect(
+            replicated.contains("APUS_CONTROLLER='127.0.0.1:9878;127.0.0.1:9888;127.0.0.1:9898'"))
+        #expect(replicated.contains("  /a broker status"))
+        options.controllers = 0
+        options.replicas = 1
+        let alone = ClusterPlan(options: options, dataDirectory: "/").firstSteps(apus: "/a")
+        #expect(alone.contains("APUS_NAME_SERVER='127.0.0.1:9876"))
+        #expect(!alone.contains("ontroller"))
+        #expect(!alone.contains("broker status"))
+    }
+
     @Test("no two nodes want the same port, however many there are")
     func ports() {
         var options = ClusterOptions()

@@ -30,6 +30,27 @@ struct BrokerIDTests {
         #expect(state.nextBrokerID(of: "g") == 5)
     }
 
+    @Test("who had an id before comes back with it, and new ones get others")
+    func returning() {
+        var state = ControllerState()
+        state.accept(claim(3, isReturning: true), claim(3, isReturning: true))
+        #expect(state.nextBrokerID(of: "g") == 4)
+        state.accept(claim(1, isReturning: true))
+        #expect(state.g?.brokers.keys.sorted() == [1, 3])
+        #expect(state.nextBrokerID(of: "g") == 4)
+        let other = state.apply(claim(3, code: "another", isReturning: true))
+        #expect(other == .refused(.idGivenAway(3, address: "")))
+    }
+
+    @Test(
+        "but not with an id that would leave none for others",
+        arguments: [0, -1, ControllerLimits.returningBrokerIDMax + 1, Int64.max])
+    func returningTooFar(id: Int64) {
+        var state = ControllerState()
+        #expect(state.apply(claim(id, isReturning: true)) != .accepted)
+        #expect(state.groups.isEmpty)
+    }
+
     @Test("two groups of one name in two clusters are a mistake")
     func otherCluster() {
         var state = ControllerState.led

@@ -5,7 +5,9 @@ import Testing
 @Suite("commands and snapshots as bytes")
 struct BytesTests {
     static let commands: [ControllerCommand] = [
-        claim(1), registration(2, incarnation: .max),
+        claim(1), claim(1 << 20, isReturning: true),
+        election(.recovered(above: Epoch(1_009)), epoch: 0, [candidate(3)]),
+        registration(2, incarnation: .max),
         alteration([1, 3], setEpoch: .max, dead: [2]),
         election(
             .masterLost(isGone: true), epoch: 5, [candidate(1), candidate(2, isIntact: false)]),

@@ -38,7 +38,12 @@ struct ElectionTests {
             elects: 3, set: [2, 3]),
         .init(
             "the longest log before priority", lost,
-            [candidate(2, end: 100, priority: 1), candidate(3, end: 101)], elects: 3, set: [2, 3]),
+            [candidate(2, end: 100, priority: 1), candidate(3, end: 101, priority: 5)],
+            elects: 3, set: [2, 3]),
+        .init(
+            "who does not want to serve comes last, however long its log", lost,
+            [candidate(2, end: 100, priority: 1), candidate(3, end: 999, priority: .max)],
+            elects: 2, set: [2, 3]),
         .init(
             "gaps of more than 2 GiB are gaps too", lost,
             [candidate(2, end: 1), candidate(3, end: 1 << 40)], elects: 3, set: [2, 3]),
@@ -136,7 +141,7 @@ struct ElectionTests {
         state.accept(
             election(
                 Self.lost, epoch: 0,
-                [candidate(1, epoch: 3, end: 9), candidate(2, epoch: 8, end: 1, isIntact: false)]))
+                [candidate(1, epoch: 3, end: 9, priority: 1), candidate(2, epoch: 8, end: 1)]))
         #expect(state.g?.masterBrokerID == 2)
         #expect(state.g?.masterEpoch == Epoch(9))
         #expect(state.g?.syncStateSet == [2])
@@ -150,6 +155,24 @@ struct ElectionTests {
             election(Self.lost, epoch: 0, [candidate(1, epoch: 1 << 31 - 1)]))
         #expect(outcome != .accepted)
         #expect(state.g?.masterEpoch == Epoch(0))
+    }
+
+    @Test("after the controllers' loss the best log wins, above every epoch that was seen")
+    func recovered() {
+        var state = ControllerState()
+        state.accept(claim(1), registration(1), claim(2), registration(2))
+        let candidates = [
+            candidate(1, epoch: 3, end: 9, priority: 1),
+            candidate(2, epoch: 3, end: 10, isIntact: true),
+        ]
+        let cause = ElectionCause.recovered(above: Epoch(1_007))
+        var other = state
+        #expect(
+            other.apply(election(cause, epoch: 0, [candidate(1, isIntact: false)])) != .accepted)
+        state.accept(election(cause, epoch: 0, candidates))
+        #expect(state.g?.masterBrokerID == 2)
+        #expect(state.g?.masterEpoch == Epoch(1_008))
+        #expect(state.g?.syncStateSet == [2])
     }
 
     @Test("an election that was proposed before another one is stale")

@@ -2,9 +2,13 @@ import ControllerCore
 import MessageFormat
 import Testing
 
-func claim(_ id: Int64, of group: String = "g", code: String? = nil) -> ControllerCommand {
+func claim(
+    _ id: Int64, of group: String = "g", code: String? = nil, isReturning: Bool = false
+) -> ControllerCommand {
     .applyBrokerID(
-        .init(group: group, cluster: "C", brokerID: id, checkCode: code ?? "code-\(id)"))
+        .init(
+            group: group, cluster: "C", brokerID: id, checkCode: code ?? "code-\(id)",
+            isReturning: isReturning))
 }
 
 func registration(

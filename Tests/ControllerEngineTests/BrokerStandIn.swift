@@ -13,6 +13,8 @@ struct BrokerStandIn {
     var confirmOffset = PhysicalOffset.zero
     var priority = Int32.max
     var view = GroupView.none
+    /// What its disk says of the SyncStateSet; nil: what its view says.
+    var remembers: RememberedSyncStateSet?
     /// A broker that is told to be master acts as one, unless it sulks.
     var sulks = false
 
@@ -39,7 +41,15 @@ struct BrokerStandIn {
             incarnation: self.incarnation, masterEpoch: self.view.masterEpoch,
             lastEpoch: self.lastEpoch, maxOffset: self.maxOffset,
             confirmOffset: self.confirmOffset, electionPriority: self.priority,
-            role: self.isMaster ? .master : .replica)
+            role: self.isMaster ? .master : .replica, remembered: self.remembered)
+    }
+
+    private var remembered: RememberedSyncStateSet? {
+        if let remembers = self.remembers { return remembers }
+        guard self.view.masterEpoch > Epoch(0) else { return nil }
+        return RememberedSyncStateSet(
+            masterEpoch: self.view.masterEpoch, syncStateSetEpoch: self.view.syncStateSetEpoch,
+            members: self.view.syncStateSet)
     }
 
     var registration: RegisterBrokerToController {
@@ -56,6 +66,15 @@ extension ControllerWorld {
         let claim = ApplyBrokerID(
             clusterName: broker.cluster, brokerName: broker.name, appliedBrokerID: broker.id,
             registerCheckCode: "\(broker.address);1")
+        #expect(try self.askLeader(claim.command).responseCode == .success)
+        #expect(try self.askLeader(broker.registration.command).responseCode == .success)
+    }
+
+    /// With the id that it had before the controllers lost what they knew.
+    mutating func rejoin(_ broker: BrokerStandIn) throws {
+        let claim = ApplyBrokerID(
+            clusterName: broker.cluster, brokerName: broker.name, appliedBrokerID: broker.id,
+            registerCheckCode: "again;\(broker.id)", isReturning: true)
         #expect(try self.askLeader(claim.command).responseCode == .success)
         #expect(try self.askLeader(broker.registration.command).responseCode == .success)
     }

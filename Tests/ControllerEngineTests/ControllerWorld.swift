@@ -55,6 +55,12 @@ struct ControllerWorld {
         self.settle()
     }
 
+    /// All controllers start with empty disks.
+    mutating func wipe() throws {
+        self.disks = [:]
+        for peer in self.peers { try self.start(NodeID(peer.id)) }
+    }
+
     var nodes: [NodeID] { self.engines.keys.sorted() }
     /// Reasons of refusals that were told to the log.
     var refusals: [String] {

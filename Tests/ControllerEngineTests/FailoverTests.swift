@@ -12,8 +12,8 @@ struct FailoverTests {
         var world = try ControllerWorld()
         var brokers = [BrokerStandIn(1), BrokerStandIn(2)]
         for broker in brokers { try world.join(broker) }
-        // Broker 2 comes with a log, as after a loss of all controllers' disks.
-        brokers[1].lastEpoch = Epoch(4)
+        // Broker 2 comes with the log of a broker that was alone.
+        brokers[1].lastEpoch = Epoch(1)
         brokers[1].maxOffset = PhysicalOffset(10)
         try world.beat(&brokers[0])
         #expect(brokers[0].view.masterBrokerID == nil)
@@ -21,7 +21,7 @@ struct FailoverTests {
         #expect(brokers[0].view.masterBrokerID == nil, "it waits for others")
         try world.pass(.milliseconds(200), with: &brokers)
         #expect(brokers[0].view.masterBrokerID == 2)
-        #expect(brokers[0].view.masterEpoch == Epoch(5), "newer than any epoch in a log")
+        #expect(brokers[0].view.masterEpoch == Epoch(2), "newer than any epoch in a log")
         #expect(brokers[0].view.syncStateSet == [2])
     }
 
@@ -218,6 +218,16 @@ struct FailoverTests {
         #expect(leader != deaf)
         try world.beat(&others[0])
         #expect(others[0].view.masterBrokerID == 2)
+    }
+
+    @Test("when no controller hears a broker, the leadership goes round ever more slowly")
+    func allDeaf() throws {
+        var world = try ControllerWorld { $0.deafnessMax = .seconds(1) }
+        let brokers = try world.group()
+        for broker in brokers { world.close(broker.connection) }
+        world.pass(.seconds(60))
+        let left = world.events.filter { if case .officeLeft = $0 { true } else { false } }
+        #expect((3...15).contains(left.count), "\(left.count) times in a minute")
     }
 
     @Test("after everything was down, the first broker that comes waits for the others")

@@ -184,7 +184,8 @@ struct RequestTests {
     @Test("cleaning: the dead yes, the living only when that is said")
     func cleaning() throws {
         var world = try ControllerWorld()
-        let brokers = try world.group()
+        var brokers = try world.group()
+        try world.pass(.seconds(4), with: &brokers)
         func clean(_ ids: [Int64], living: Bool = false) -> RemotingCommand {
             CleanBrokerData(
                 clusterName: "C", brokerName: "broker-a", brokerIDs: ids,
@@ -202,6 +203,27 @@ struct RequestTests {
         #expect(answer.responseCode == .controllerBrokerNeedToBeRegistered)
         #expect(try world.askLeader(clean([1], living: true)).responseCode == .success)
         #expect(try world.view().masterBrokerID == 2, "the group goes on without it")
+    }
+
+    @Test("a leader that has not heard everybody yet, or hears nobody, calls nobody dead")
+    func cleaningByNewLeader() throws {
+        var world = try ControllerWorld()
+        var brokers = try world.group()
+        let clean = CleanBrokerData(
+            clusterName: "C", brokerName: "broker-a", brokerIDs: [1], isCleanLivingBroker: false
+        ).command
+        world.kill(try world.elect())
+        let new = try world.elect()
+        for broker in brokers { world.close(broker.connection, at: new) }
+        #expect(
+            try world.askLeader(clean).responseCode == .controllerInvalidCleanBrokerMetadata)
+        try world.pass(.seconds(4), with: &brokers)
+        for broker in brokers { world.close(broker.connection) }
+        let deaf = try world.askLeader(clean)
+        #expect(deaf.responseCode == .controllerInvalidCleanBrokerMetadata)
+        #expect(deaf.remark?.contains("hears no broker") == true)
+        let leader = try world.elect()
+        #expect(world.engines[leader]?.state.groups["broker-a"]?.brokers[1] != nil)
     }
 }
 

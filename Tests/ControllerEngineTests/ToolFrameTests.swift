@@ -42,7 +42,7 @@ struct ToolFrameTests {
     @Test("getSyncStateSet, electMaster and cleanBrokerMetadata")
     func mastership() throws {
         var world = try ControllerWorld(nodes: 1)
-        let brokers = try world.group()
+        var brokers = try world.group()
         let leader = try world.elect()
         let sets = try world.ask(
             leader, self.frame(self.header(1006, ""), body: #"["broker-a"]"#))
@@ -63,6 +63,7 @@ struct ToolFrameTests {
             self.text(elected)
                 == #"{"brokerMemberGroup":{"brokerAddrs":{"1":"10.0.0.1:10911","2":"10.0.0.2:10911","3":"10.0.0.3:10911"},"brokerName":"broker-a","cluster":"C"},"syncStateSet":[1,2,3],"syncStateSetEpoch":3}"#
         )
+        try world.pass(.seconds(4), with: &brokers)
         world.close(brokers[2].connection)
         let clean = self.header(
             1011,

@@ -39,6 +39,28 @@ struct HostileMessageTests {
         #expect(lone.node.leader == "b")
     }
 
+    @Test("only the leader of this term names its successor")
+    func successor() {
+        var lone = LoneNode()
+        lone.append(terms: [1])
+        lone.settle()
+        lone.hear(.campaignNow, from: "c", term: 1)
+        lone.hear(.campaignNow, from: "c", term: 9)
+        lone.hear(.campaignNow, from: "b", term: 2)
+        #expect(lone.settle().votesAsked.isEmpty)
+        #expect(lone.node.term == Term(1))
+        lone.hear(.campaignNow, from: "b", term: 1)
+        #expect(lone.settle().votesAsked.count == 2)
+    }
+
+    @Test("nobody is told to campaign while no leader is known")
+    func successorWithoutLeader() {
+        var lone = LoneNode(restored: restored(terms: [1], term: 1))
+        lone.hear(.campaignNow, from: "b", term: 1)
+        #expect(lone.settle().votesAsked.isEmpty)
+        #expect(lone.node.leader == nil)
+    }
+
     @Test("an acknowledgement of what was never sent commits nothing")
     func absurdAcknowledgement() {
         var lone = LoneNode()

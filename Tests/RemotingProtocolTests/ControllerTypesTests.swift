@@ -30,12 +30,19 @@ struct ControllerTypesTests {
     @Test("every request survives the wire in both header forms", arguments: bothForms)
     func requests(form: SerializationType) throws {
         #expect(try BrokerHeartbeat(sent(heartbeat.command, as: form)) == heartbeat)
+        var remembering = heartbeat
+        remembering.remembered = RememberedSyncStateSet(
+            masterEpoch: Epoch(7), syncStateSetEpoch: 3, members: [1, 3])
+        #expect(try BrokerHeartbeat(sent(remembering.command, as: form)) == remembering)
         let next = NextBrokerIDRequest(clusterName: "C", brokerName: "broker-a")
         #expect(try NextBrokerIDRequest(sent(next.command, as: form)) == next)
         let apply = ApplyBrokerID(
             clusterName: "C", brokerName: "broker-a", appliedBrokerID: 3,
             registerCheckCode: "10.0.0.1:10911;17")
         #expect(try ApplyBrokerID(sent(apply.command, as: form)) == apply)
+        var returning = apply
+        returning.isReturning = true
+        #expect(try ApplyBrokerID(sent(returning.command, as: form)) == returning)
         let register = RegisterBrokerToController(
             clusterName: "C", brokerName: "broker-a", brokerID: 3, brokerAddress: "h:1",
             replicationAddress: "h:2", incarnation: 9)
@@ -55,6 +62,15 @@ struct ControllerTypesTests {
         #expect(try CleanBrokerData(sent(clean.command, as: form)) == clean)
         let data = SyncStateDataRequest(brokerNames: ["broker-a", "broker-b"])
         #expect(try SyncStateDataRequest(bodyOf: sent(data.command, as: form)) == data)
+    }
+
+    @Test(
+        "nonsense is no remembered SyncStateSet",
+        arguments: [
+            "", "1#2", "1#2#", "0#1#2", "-1#1#2", "1#-1#2", "1#1#2,", "1#1#a", "1#1#0", "1#1#1#1",
+        ])
+    func badMemory(text: String) {
+        #expect(RememberedSyncStateSet(text: text) == nil)
     }
 
     @Test("every answer survives the wire in both header forms", arguments: bothForms)

@@ -16,12 +16,18 @@ package enum ControllerCommand: Hashable, Sendable {
         package var cluster: String
         package var brokerID: Int64
         package var checkCode: String
+        /// The broker had this id before the controllers lost or forgot it.
+        package var isReturning: Bool
 
-        package init(group: String, cluster: String, brokerID: Int64, checkCode: String) {
+        package init(
+            group: String, cluster: String, brokerID: Int64, checkCode: String,
+            isReturning: Bool = false
+        ) {
             self.group = group
             self.cluster = cluster
             self.brokerID = brokerID
             self.checkCode = checkCode
+            self.isReturning = isReturning
         }
     }
 

@@ -13,10 +13,15 @@ package enum ControllerLimits {
     package static let checkCodeBytesMax = 512
     /// Ids are never given out twice, so a group that is cleaned forever runs out of them.
     package static let brokerIDMax: Int64 = 1 << 31 - 1
+    /// Up to this a broker may come back with an id that nobody knows of: ids remain behind it.
+    package static let returningBrokerIDMax: Int64 = 1 << 20
     /// The wire has 31 bits for an epoch; what lies above is left for operators to notice.
     package static let epochMax = Epoch(1 << 31 - 2)
     /// The highest epoch of a log that controllers without a memory of its group believe.
     package static let foreignEpochMax = Epoch(1 << 30)
+    /// Epochs that controllers without a memory leave out: brokers that are heard later may have seen
+    /// some that nobody else tells of.
+    package static let recoveryEpochGap: UInt32 = 1_000
 
     /// What is wrong with the name of a broker group or a cluster, or nil.
     package static func problem(withName name: String) -> String? {

@@ -13,6 +13,8 @@ package enum ControllerRefusal: Error, Hashable, Sendable {
     /// The id cannot be claimed: somebody else has it, or it is not its turn.
     case idNotAvailable(Int64, next: Int64)
     case badCheckCode(String)
+    /// The id that a broker had once belongs to another one now.
+    case idGivenAway(Int64, address: String)
     /// The broker that has this id is alive somewhere else.
     case idInUse(Int64, address: String)
 
@@ -46,6 +48,9 @@ extension ControllerRefusal: CustomStringConvertible {
         case .tooManyBrokers(let max): "the group has \(max) brokers already, more are not kept"
         case .idNotAvailable(let id, let next):
             "the broker id \(id) cannot be claimed, the next one is \(next)"
+        case .idGivenAway(let id, let address):
+            "the id \(id) was given to "
+                + (address.isEmpty ? "another broker" : "the broker at \(address)")
         case .idInUse(let id, let address):
             "the broker id \(id) is alive at \(address); is its data directory in use twice?"
         case .notMaster(let claimed, let master):

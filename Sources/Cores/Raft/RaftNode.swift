@@ -76,6 +76,11 @@ extension RaftNode {
         self.now = max(self.now, now)
         if let problem = self.problem(with: message) { return self.refuse(message, problem) }
         if message.term < self.term { return self.answerStale(message) }
+        if case .campaignNow = message.content,
+            self.leader != message.from || message.term != self.term
+        {
+            return self.refuse(message, "only the leader of term \(self.term) names its successor")
+        }
         if message.term > self.term {
             if self.isDisruption(message) { return self.refuseDisruption(message) }
             self.becomeFollower(in: message.term, of: nil)

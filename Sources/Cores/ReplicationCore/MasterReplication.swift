@@ -80,6 +80,16 @@ package struct MasterReplication: Sendable {
         self.set.members.filter { self.isInStep($0, at: now) }
     }
 
+    /// Members but the master that keep up, have spoken, and have been connected for `time`.
+    package func proven(for time: Duration, at now: Tick) -> [Int64] {
+        self.inStep(at: now).filter { member in
+            guard let progress = self.replicas[member], progress.kept != nil,
+                let since = progress.connectedSince
+            else { return false }
+            return now - since >= time
+        }
+    }
+
     /// Whether a message taken now has a chance to be acknowledged.
     package func mayTake(at now: Tick) -> Bool {
         self.mayAcknowledge && self.inStep(at: now).count >= self.policy.minInSync

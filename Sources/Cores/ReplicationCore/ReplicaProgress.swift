@@ -4,7 +4,9 @@ import MessageFormat
 struct ReplicaProgress: Sendable {
     /// End of what it keeps; nil until it has said so in this epoch.
     private(set) var kept: PhysicalOffset?
-    private(set) var isConnected = false
+    /// Since when it has been connected without a break.
+    private(set) var connectedSince: Tick?
+    var isConnected: Bool { self.connectedSince != nil }
     /// When it was connected last, or when the epoch began.
     private var leftAt: Tick
     /// It has once been connected in this epoch.
@@ -23,14 +25,14 @@ struct ReplicaProgress: Sendable {
     /// What it kept when it was here before says nothing: it may have come with less.
     mutating func connected(at now: Tick, end: PhysicalOffset) {
         self.kept = nil
-        self.isConnected = true
+        self.connectedSince = now
         self.hasBeenHere = true
         self.caughtUpAt = now
         self.mark = (now, end)
     }
 
     mutating func disconnected(at now: Tick) {
-        self.isConnected = false
+        self.connectedSince = nil
         self.leftAt = now
     }
 

@@ -34,6 +34,9 @@ package struct BrokerEngine: Sendable {
     /// What it has as a master of a group, and as a replica: never both.
     var master: MasterSide?
     var follower: ReplicaSide?
+    var awaiting = AwaitingMaster()
+    /// This master takes no more sends: another one will.
+    package var isHandingOver = false
     package internal(set) var history = EpochHistory()
     /// Batches of the group's master that the writer has not got yet.
     var adopted: [PlannedBatch] = []
@@ -69,7 +72,10 @@ package struct BrokerEngine: Sendable {
     ) {
         self.now = now
         guard !command.isResponse else { return }
-        let caller = Caller(command, from: connection, remote: remote)
+        self.serve(command, from: Caller(command, from: connection, remote: remote))
+    }
+
+    mutating func serve(_ command: ReceivedCommand, from caller: Caller) {
         do {
             try self.handle(command, from: caller)
         } catch let refusal as Refusal {
@@ -84,6 +90,7 @@ package struct BrokerEngine: Sendable {
         self.now = now
         let key = ConnectionKey(connection.value)
         self.holds.closed(key)
+        _ = self.awaiting.take { $0.caller.connection == connection }
         self.tell(self.consumers.closed(key))
         self.producers.closed(key)
         self.locks.closed(key)
@@ -100,6 +107,7 @@ package struct BrokerEngine: Sendable {
         guard self.mayServe || self.isServedByAll(command) else {
             return try self.relay(command, from: caller)
         }
+        if self.isToWait(command, caller), self.awaitMaster(command, caller) { return }
         switch RequestCode(rawValue: command.code) {
         case .sendMessage, .sendMessageV2, .sendBatchMessage:
             try self.send(command, from: caller)

@@ -7,6 +7,7 @@ extension BrokerEngine {
     /// Time has passed. Call it some ten to twenty times a second.
     package mutating func advance(to now: Now) {
         self.now = now
+        self.tendAwaiting()
         guard self.group?.isOver != true else { return }
         self.tendReplicas()
         self.tendMaster()

@@ -25,6 +25,8 @@ package enum ControllerEvent: Hashable, Sendable {
     case brokerAlive(group: String, brokerID: Int64, address: String)
     case brokerDead(group: String, brokerID: Int64, because: String)
     case electionProposed(group: String, because: String)
+    /// A group without a master waits for somebody.
+    case electionWaits(group: String, because: String)
     /// No broker is heard here: somebody else shall lead.
     case officeLeft(to: NodeID)
     case refused(request: String, reason: String)
@@ -36,7 +38,8 @@ extension ControllerEvent {
     package var isWarning: Bool {
         switch self {
         case .roleChanged, .groupChanged, .brokerAlive: false
-        case .brokerDead, .electionProposed, .officeLeft, .refused, .peerRefused: true
+        case .brokerDead, .electionProposed, .electionWaits, .officeLeft, .refused, .peerRefused:
+            true
         }
     }
 }
@@ -56,6 +59,8 @@ extension ControllerEvent: CustomStringConvertible {
             "broker \(group)/\(id) is dead: \(reason)"
         case .electionProposed(let group, let reason):
             "group \(group): an election, because \(reason)"
+        case .electionWaits(let group, let reason):
+            "group \(group): no election yet, because \(reason)"
         case .officeLeft(let successor):
             "no broker is heard here, so \(successor) shall lead"
         case .refused(let request, let reason): "\(request) refused: \(reason)"

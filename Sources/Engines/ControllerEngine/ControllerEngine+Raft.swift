@@ -115,7 +115,11 @@ extension ControllerEngine {
     private mutating func answerRead(_ ticket: ReadTicket) {
         guard let read = self.pending.takeRead(ticket) else { return }
         do throws(RequestFailure) {
-            self.answer(read.request, try self.answer(to: read.question))
+            let answer = try self.answer(to: read.question)
+            if case .refusal = read.question, let remark = answer.remark {
+                self.reportRefusal(of: read.request, remark)
+            }
+            self.answer(read.request, answer)
         } catch {
             self.answer(read.request, self.answer(for: error))
         }
@@ -180,6 +184,19 @@ extension ControllerEngine {
         case .success(let proposed): self.pending.wait(request, for: proposed, kind)
         case .failure(let refusal): throw RequestFailure(refusal)
         }
+    }
+
+    /// Brokers repeat what was refused for as long as they live: only what would change something
+    /// becomes an entry. A refusal waits for the proof that this controller still leads.
+    mutating func proposeUnlessRefused(
+        _ command: ControllerCommand, for request: Request, _ kind: WriteKind
+    ) throws(RequestFailure) {
+        if let problem = command.problem { throw .invalid(problem) }
+        var trial = self.state
+        guard case .refused = trial.apply(command) else {
+            return try self.propose(command, for: request, kind)
+        }
+        try self.ask(.refusal(of: command, kind), for: request)
     }
 
     mutating func ask(_ question: Question, for request: Request) throws(RequestFailure) {

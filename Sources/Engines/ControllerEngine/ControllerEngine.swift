@@ -21,6 +21,8 @@ package struct ControllerEngine: Sendable {
     var afterPersist: [UInt64: [RaftMessage]] = [:]
     var effects: [ControllerEffect] = []
     var now: Now
+    /// How often this controller has led without hearing any broker, since it heard one.
+    var deafTerms = 0
     var toldPeers: [ControllerPeer] = []
     /// Groups whose state this round has changed.
     var changedGroups: Set<String> = []

@@ -36,6 +36,11 @@ extension BrokerReport {
             incarnation: heartbeat.incarnation, masterEpoch: heartbeat.masterEpoch,
             lastEpoch: heartbeat.lastEpoch, maxOffset: heartbeat.maxOffset,
             confirmOffset: heartbeat.confirmOffset, priority: heartbeat.electionPriority,
-            role: role)
+            role: role,
+            remembered: heartbeat.remembered.map {
+                RememberedSet(
+                    masterEpoch: $0.masterEpoch, syncStateSetEpoch: $0.syncStateSetEpoch,
+                    members: $0.members)
+            })
     }
 }

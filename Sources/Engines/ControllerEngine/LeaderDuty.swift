@@ -11,6 +11,8 @@ struct LeaderDuty: Sendable {
     var electing: [String: LogIndex] = [:]
     /// When the first broker of a group without any election was heard.
     var firstHeard: [String: Tick] = [:]
+    /// What was said last of groups that wait for their brokers.
+    var waits: [String: String] = [:]
     var watchedAt: Tick?
     var notedAt: Tick?
     var promotedAt: Tick?
@@ -53,8 +55,7 @@ extension ControllerEngine {
         guard self.raft.isLeaderReady, self.duty.electing[name] == nil,
             let group = self.state.groups[name], let cause = self.causeOfElection(of: name, group)
         else { return }
-        // A proposal that changes nothing would be repeated with every heartbeat.
-        guard let candidates = self.candidates(of: name, group, cause) else { return }
+        guard let (cause, candidates) = self.ballot(of: name, group, cause) else { return }
         let command = ControllerCommand.elect(
             .init(
                 group: name, masterEpoch: group.masterEpoch, cause: cause,
@@ -63,6 +64,53 @@ extension ControllerEngine {
         else { return }
         self.duty.electing[name] = proposed.index
         self.report(.electionProposed(group: name, because: self.reason(group, cause)))
+    }
+
+    /// What to propose. A proposal that changes nothing would be repeated with every heartbeat.
+    private mutating func ballot(
+        of name: String, _ group: GroupState, _ cause: ElectionCause
+    ) -> (ElectionCause, [ElectionCandidate])? {
+        guard group.isNew else {
+            return self.candidates(of: name, group, cause).map { (cause, $0) }
+        }
+        do throws(ControllerRefusal) {
+            let ballot = try self.firstBallot(of: name, group)
+            _ = try MasterElection.decide(
+                group, cause: ballot.cause, candidates: ballot.candidates, livingMaster: nil)
+            self.duty.waits[name] = nil
+            return ballot
+        } catch {
+            let reason = error.description
+            if self.duty.waits.updateValue(reason, forKey: name) != reason {
+                self.report(.electionWaits(group: name, because: reason))
+            }
+            return nil
+        }
+    }
+
+    /// Who may be elected in a group that these controllers know nothing of: when they have lost
+    /// their disks, its brokers know more.
+    func firstBallot(
+        of name: String, _ group: GroupState
+    ) throws(ControllerRefusal) -> (cause: ElectionCause, candidates: [ElectionCandidate]) {
+        switch self.liveness.recollection(of: name, group) {
+        case .nothing:
+            return (.masterLost(isGone: false), self.liveness.candidates(of: name, group))
+        case .complete(let cause, let candidates): return (cause, candidates)
+        case .unvouched(let ids):
+            throw .nobodyElectable(
+                "the controllers know nothing of the group, and broker \(Self.list(ids)) has a log "
+                    + "of it without the file syncStateSet, which says who else may have more")
+        case .waiting(let missing, let members):
+            throw .nobodyElectable(
+                "the controllers have lost what they knew of the group; of the brokers "
+                    + "\(Self.list(members)), one of which has everything acknowledged, "
+                    + "\(Self.list(missing)) must still be heard")
+        }
+    }
+
+    private static func list(_ ids: [Int64]) -> String {
+        ids.map(String.init).joined(separator: ",")
     }
 
     /// With whom an election succeeds, nil if with nobody. A master that lives and does nothing is
@@ -114,9 +162,14 @@ extension ControllerEngine {
             ? .masterLost(isGone: false) : nil
     }
 
+    /// Doublings of the time that a deaf leader stays.
+    private static let deafTermsMax = 6
+
     /// A new leader may not have heard everybody yet: silence means nothing so early.
-    var isNewToOffice: Bool {
-        self.now.tick - self.duty.since <= self.settings.liveness.timeout
+    var isNewToOffice: Bool { self.isNewToOffice(plus: .zero) }
+
+    func isNewToOffice(plus caution: Duration) -> Bool {
+        self.now.tick - self.duty.since <= self.settings.liveness.timeout + caution
     }
 
     private func knows(_ group: GroupState, _ name: String) -> Bool {
@@ -125,20 +178,29 @@ extension ControllerEngine {
         return group.syncStateSet.allSatisfy { $0 == group.masterBrokerID || lives[$0] != nil }
     }
 
-    /// A leader that hears no broker cannot see a master die. Another controller may hear them.
-    private mutating func leaveOfficeIfDeaf() {
+    /// Whether brokers are registered and none of them is heard.
+    var isDeaf: Bool {
         let names = self.state.groups.keys
-        let hearsSomebody = names.contains { name in
-            self.liveness.lives(of: name).values.contains(where: \.isAlive)
-        }
-        guard !names.isEmpty, !hearsSomebody else {
+        return !names.isEmpty
+            && !names.contains { name in
+                self.liveness.lives(of: name).values.contains(where: \.isAlive)
+            }
+    }
+
+    /// A leader that hears no broker cannot see a master die. Another controller may hear them; when
+    /// none does, the leadership goes round ever more slowly.
+    private mutating func leaveOfficeIfDeaf() {
+        guard self.isDeaf else {
             self.duty.deafSince = nil
+            self.deafTerms = 0
             return
         }
         let since = self.duty.deafSince ?? self.now.tick
         self.duty.deafSince = since
-        guard self.now.tick - since > self.settings.deafnessMax else { return }
+        let patience = self.settings.deafnessMax * (1 << self.deafTerms)
+        guard self.now.tick - since > patience else { return }
         self.duty.deafSince = nil
+        self.deafTerms = min(self.deafTerms + 1, Self.deafTermsMax)
         if case .success(let successor) = self.raft.transferLeadership(to: nil, at: self.now.tick) {
             self.report(.officeLeft(to: successor))
         }

@@ -1,3 +1,4 @@
+import ControllerCore
 import MessageFormat
 import Raft
 import RemotingProtocol
@@ -92,4 +93,6 @@ enum Question: Sendable {
     case replicaInfo(group: String)
     case syncStateData(groups: [String])
     case nextBrokerID(cluster: String, group: String)
+    /// Whether a command that this controller would refuse is to be refused.
+    case refusal(of: ControllerCommand, WriteKind)
 }

@@ -129,7 +129,8 @@ extension ControllerRefusal {
         switch self {
         case .unknownGroup, .unknownBroker, .otherCluster: .controllerBrokerNeedToBeRegistered
         case .badName, .badAddress, .badController: .controllerInvalidRequest
-        case .tooManyGroups, .tooManyBrokers, .idNotAvailable, .badCheckCode, .idInUse:
+        case .tooManyGroups, .tooManyBrokers, .idNotAvailable, .badCheckCode, .idGivenAway,
+            .idInUse:
             .controllerBrokerIDInvalid
         case .notMaster: .controllerInvalidMaster
         case .staleMasterEpoch: .controllerFencedMasterEpoch

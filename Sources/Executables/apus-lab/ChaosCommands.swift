@@ -23,6 +23,10 @@ struct ChaosCommand: ParsableCommand {
     var rate = 1_000
     @Flag(help: "Print JSON; the timeline goes to standard error.")
     var json = false
+    @Flag(help: "Print a table for a Markdown page; the timeline goes to standard error.")
+    var markdown = false
+    @Option(help: "Run nothing: show again what --json has written to this file.")
+    var from: String?
     @Flag(help: "Keep the brokers' data too.")
     var keep = false
     @OptionGroup var shape: ShapeOptions
@@ -34,15 +38,24 @@ struct ChaosCommand: ParsableCommand {
         guard (1...1_000_000).contains(self.rate) else {
             throw ValidationError("--rate is 1 to 1000000, got \(self.rate)")
         }
+        guard !(self.json && self.markdown) else {
+            throw ValidationError("--json or --markdown, not both")
+        }
     }
 
     func run() throws {
+        if let from { return try self.print(ScenarioReport.reports(in: from)) }
         guard self.scenario != "list" else { return self.list() }
         let directories = try LabDirectories.find()
-        let reports = try self.scenarios().map { try self.play($0, in: directories) }
+        try self.print(self.scenarios().map { try self.play($0, in: directories) })
+    }
+
+    private func print(_ reports: [ScenarioReport]) throws {
         if self.json {
             show(try ScenarioReport.json(reports))
-        } else if reports.count > 1 {
+        } else if self.markdown {
+            show(ScenarioReport.markdown(reports))
+        } else if reports.count > 1 || self.from != nil {
             show("\n\(ScenarioReport.table(reports))")
         }
         if !reports.allSatisfy(\.isGood) { throw ExitCode(1) }
@@ -86,7 +99,7 @@ struct ChaosCommand: ParsableCommand {
             ? "skipped: \(report.reasons.joined(separator: "; "))" : report.text
     }
 
-    private func tell(_ line: String) { self.json ? say(line) : show(line) }
+    private func tell(_ line: String) { self.json || self.markdown ? say(line) : show(line) }
 }
 
 /// One scenario, in the network that its caller has made: `chaos` starts it.
@@ -121,60 +134,59 @@ struct FailoverCommand: ParsableCommand {
         commandName: "failover",
         abstract: "Strike again and again under load, and print how long it takes to go on.")
 
-    @Option(
-        help: ArgumentHelp(
-            FailoverLoop.Kind.allCases.map(\.rawValue).joined(separator: ", ") + ".",
-            valueName: "fault"))
-    var fault = FailoverLoop.Kind.killMaster
+    private static let faults = FailoverLoop.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+
+    @Option(help: "\(Self.faults), or all of them, each on a cluster of its own.")
+    var fault = FailoverLoop.Kind.killMaster.rawValue
     @Option(help: "How many times.")
     var times = 20
     @Option(help: "What victims and moments are drawn from.")
     var seed: UInt64 = 1
     @Option(help: "Which cluster (default: a new one, deleted at the end).")
     var name: String?
+    @Flag(help: "Print a table for a Markdown page; the timeline goes to standard error.")
+    var markdown = false
     @OptionGroup var shape: ShapeOptions
 
     func validate() throws {
         guard (1...1_000).contains(self.times) else {
             throw ValidationError("--times is 1 to 1000, got \(self.times)")
         }
+        guard !self.kinds.isEmpty else {
+            throw ValidationError("--fault is \(Self.faults) or all, got '\(self.fault)'")
+        }
+    }
+
+    private var kinds: [FailoverLoop.Kind] {
+        self.fault == "all"
+            ? FailoverLoop.Kind.allCases
+            : FailoverLoop.Kind(rawValue: self.fault).map { [$0] } ?? []
     }
 
     func run() throws {
-        let timeline = Timeline { show($0) }
         let options = try self.shape.options(name: "", portOffset: 0)
         guard options.controllers > 0, options.replicas > 1 else {
             throw LabError.usage("a failover needs controllers and at least 2 replicas")
         }
+        let reports = try self.kinds.map { try self.play($0, on: options) }
+        if self.markdown { show(FailoverReport.markdown(reports)) }
+        if !reports.allSatisfy(\.isGood) { throw ExitCode(1) }
+    }
+
+    private func play(_ kind: FailoverLoop.Kind, on options: ClusterOptions) throws
+        -> FailoverReport
+    {
+        let isPage = self.markdown
+        let tell: @Sendable (String) -> Void = { isPage ? say($0) : show($0) }
+        let timeline = Timeline(tell)
         let verdict = try withCluster(self.name, options, "failover") { cluster in
-            try FailoverLoop(
-                cluster: cluster, kind: self.fault, times: self.times, seed: self.seed
-            )
-            .run { timeline.note($0) }
+            try FailoverLoop(cluster: cluster, kind: kind, times: self.times, seed: self.seed)
+                .run { timeline.note($0) }
         } isGood: {
             $0.outcome == .valid
         }
-        show("\n\(verdict.table)\n")
-        show(FailoverLoop.Times(verdict).text(longestGap: verdict.longestGapMilliseconds))
-        if verdict.outcome != .valid { throw ExitCode(1) }
-    }
-}
-
-extension FailoverLoop.Kind: ExpressibleByArgument {}
-
-extension FailoverLoop.Times {
-    fileprivate func text(longestGap: Int) -> String {
-        """
-        \(self.faults) faults, \(self.takenOver.count) takeovers
-        from the fault to the new master's first acknowledgement: \(Self.text(self.takenOver))
-        longest time in which one group took nothing, per fault: \(Self.text(self.groupGaps))
-        longest time without a successful send of the whole workload: \(longestGap) ms
-        """
-    }
-
-    private static func text(_ ascending: [Int]) -> String {
-        guard let median = self.median(ascending), let worst = ascending.last else { return "-" }
-        let all = ascending.map(String.init).joined(separator: " ")
-        return "median \(median) ms, worst \(worst) ms (\(all))"
+        let report = FailoverReport(kind, verdict)
+        tell("\n\(verdict.table)\n\n\(report.text)\n")
+        return report
     }
 }

@@ -51,9 +51,11 @@ struct Up: ParsableCommand {
     func run() throws {
         let options = try self.shape.options(
             name: self.cluster.name, portOffset: self.portOffset)
-        let cluster = try Cluster.up(options, in: LabDirectories.find(), report: say)
+        let directories = try LabDirectories.find()
+        let cluster = try Cluster.up(options, in: directories, report: say)
         try cluster.waitUntilRouted()
-        show("cluster \(cluster.name) is up; clients use \(cluster.plan.nameServerAddresses)")
+        let steps = cluster.plan.firstSteps(apus: directories.shortPath(of: "apus"))
+        show("cluster \(cluster.name) is up; \(steps)")
     }
 }
 

@@ -40,6 +40,15 @@ struct ApusSimulate: AsyncParsableCommand {
     )
     var faults: String?
 
+    @Option(
+        help:
+            "Draw from these faults as well, separated by commas: those that no run meets unasked."
+    )
+    var with: String?
+
+    @Option(help: "The most faults of one run.")
+    var faultsMax = FaultPlan().countMax
+
     @Option(help: "Go on after a broken invariant until so many were found.")
     var failuresMax = 1
 
@@ -47,11 +56,16 @@ struct ApusSimulate: AsyncParsableCommand {
         if let sabotage, Sabotage(rawValue: sabotage) == nil {
             throw ValidationError("there is no sabotage named \(sabotage)")
         }
-        for name in (self.faults ?? "").split(separator: ",") where Self.kind(name) == nil {
-            throw ValidationError("there is no fault named \(name)")
+        for names in [self.faults, self.with] {
+            for name in (names ?? "").split(separator: ",") where Self.kind(name) == nil {
+                throw ValidationError("there is no fault named \(name)")
+            }
         }
         guard !self.trace || self.seed != nil else {
             throw ValidationError("--trace needs --seed")
+        }
+        guard (0...1_000).contains(self.faultsMax) else {
+            throw ValidationError("--faults-max is 0 to 1000")
         }
         guard (1...256).contains(self.jobs) else { throw ValidationError("--jobs is 1 to 256") }
     }
@@ -64,6 +78,8 @@ struct ApusSimulate: AsyncParsableCommand {
         var settings = SimulationRun.Settings()
         settings.sabotage = self.sabotage.flatMap { Sabotage(rawValue: $0) }
         if let faults { settings.faults.kinds = faults.split(separator: ",").compactMap(Self.kind) }
+        settings.faults.countMax = self.faultsMax
+        settings.faults.kinds += (self.with ?? "").split(separator: ",").compactMap(Self.kind)
         if let seed {
             try self.runOne(seed, settings)
         } else {

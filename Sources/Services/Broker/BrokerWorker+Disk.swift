@@ -44,6 +44,7 @@ extension BrokerWorker {
                 .serviceNotAvailable,
                 "the disk under \(self.store.directory) is full; free space, or add a broker")
         }
+        self.engine.isHandingOver = self.isRefusingForDrain
         if let usage = try? self.store.diskUsage() { self.engine.diskUsedRatio = usage.usedRatio }
         if let failure = self.writer.failure { return self.fail(failure) }
         guard self.isWaitingForSpace else { return }
@@ -57,7 +58,7 @@ extension BrokerWorker {
         if self.isStopping {
             return Refusal(.serviceNotAvailable, "this broker is stopping; use another one")
         }
-        return self.isDrained
+        return self.isRefusingForDrain
             ? Refusal(.serviceNotAvailable, "this broker is drained; use another one") : nil
     }
 

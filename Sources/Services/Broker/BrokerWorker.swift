@@ -58,7 +58,9 @@ final class BrokerWorker {
     /// Another engine, on a log that was changed.
     func goOn(with log: RebuiltLog) {
         self.generation += 1
+        let earlier = self.engine
         self.engine = log.engine
+        self.engine.takeClients(of: earlier)
         self.store = log.store
         self.writer = log.writer
         self.indexes = OpenIndexes(store: log.store)
@@ -70,6 +72,8 @@ final class BrokerWorker {
         self.group?.isWritingCheckpoint = false
         self.lookAtDisk()
     }
+
+    func knows(_ connection: ConnectionID) -> Bool { self.connections[connection] != nil }
 
     func closeClients() {
         for outgoing in self.connections.values { outgoing.connection.close() }

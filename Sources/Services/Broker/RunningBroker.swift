@@ -28,6 +28,7 @@ struct RunningBroker: Sendable {
     func stop() async {
         self.server.stopAccepting()
         await self.door.settle()
+        try? await self.door.loop.submit { self.door.worker?.letClientsGo() }.get()
         for client in self.clients { await client.shutdown() }
         await self.server.close()
         await self.listener?.close()

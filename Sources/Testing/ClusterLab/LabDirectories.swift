@@ -59,6 +59,13 @@ package struct LabDirectories: Hashable, Sendable {
         return path
     }
 
+    /// The executable as people write it: the link `.build/release` instead of what it points to.
+    package func shortPath(of executable: String) -> String {
+        let path = "\(self.executables)/\(executable)"
+        let links = ["release", "debug"].map { "\(self.root)/.build/\($0)/\(executable)" }
+        return links.first { Self.realPath($0) == path } ?? path
+    }
+
     /// A path as the user wrote it, made independent of the directory it was written in.
     package static func absolute(_ path: String) throws -> String {
         if path.hasPrefix("/") { return path }

@@ -92,6 +92,7 @@ final class SimulatedCluster {
         for machine in self.machines + [self.operatorHost.machine] {
             machine.stop(losingPower: false)
         }
+        self.checks.brokers = []
         self.world.end()
         self.network.end()
     }

@@ -40,11 +40,12 @@ extension ControllerCommand {
     private enum Kind: UInt8 {
         case applyBrokerID = 1
         case registerBroker, alterSyncStateSet, elect, clean, noteConfirmed, setController
+        case reclaimBrokerID
     }
 
     private var kind: Kind {
         switch self {
-        case .applyBrokerID: .applyBrokerID
+        case .applyBrokerID(let claim): claim.isReturning ? .reclaimBrokerID : .applyBrokerID
         case .registerBroker: .registerBroker
         case .alterSyncStateSet: .alterSyncStateSet
         case .elect: .elect
@@ -163,6 +164,9 @@ extension ElectionCause {
         case .forced(let id):
             writer.integer(UInt8(4))
             writer.optional(id) { $0.integer($1) }
+        case .recovered(let epoch):
+            writer.integer(UInt8(5))
+            writer.integer(epoch.value)
         }
     }
 
@@ -178,6 +182,7 @@ extension ElectionCause {
                 try reader.optional { reader throws(ControllerBytesError) in
                     try reader.integer(Int64.self)
                 })
+        case 5: return .recovered(above: try reader.epoch())
         case let number: throw ControllerBytesError("\(number) is no cause of an election")
         }
     }
@@ -189,11 +194,12 @@ extension ControllerCommand {
         _ kind: Kind, from reader: inout ControllerBytesReader
     ) throws(ControllerBytesError) -> Self {
         switch kind {
-        case .applyBrokerID:
+        case .applyBrokerID, .reclaimBrokerID:
             .applyBrokerID(
                 ApplyBrokerID(
                     group: try reader.text(), cluster: try reader.text(),
-                    brokerID: try reader.integer(), checkCode: try reader.text()))
+                    brokerID: try reader.integer(), checkCode: try reader.text(),
+                    isReturning: kind == .reclaimBrokerID))
         case .registerBroker:
             .registerBroker(
                 RegisterBroker(

@@ -23,6 +23,9 @@ package struct ElectionCandidate: Hashable, Sendable {
         self.priority = priority
         self.isIntact = isIntact
     }
+
+    /// It was drained, or does not serve: any other safe choice is better.
+    var isReluctant: Bool { self.priority == .max }
 }
 
 /// Why a master is to be elected, which decides who may win.
@@ -35,13 +38,17 @@ package enum ElectionCause: Hashable, Sendable {
     case designated(Int64)
     /// An operator accepts that acknowledged messages are lost; nil: the best of all.
     case forced(Int64?)
+    /// The controllers have lost what they knew of the group: the candidates are all of the newest
+    /// SyncStateSet that brokers remember, and no epoch up to this may be given out again.
+    case recovered(above: Epoch)
 }
 
 /// Decides who becomes master.
 ///
 /// Safety lies in who may win (a member of the SyncStateSet that kept its log), not in how far a
 /// report says that the log reaches: reports are a little old, members hold everything confirmed.
-/// How far a log reaches only decides which of the safe choices truncates least.
+/// How far a log reaches only decides which of the safe choices truncates least, so it comes behind
+/// whether a broker wants to serve. Without a known SyncStateSet the best log is the only proof.
 package enum MasterElection {
     package enum Decision: Hashable, Sendable {
         case elect(ElectionCandidate, syncStateSet: [Int64], epoch: Epoch)
@@ -58,7 +65,7 @@ package enum MasterElection {
         switch cause {
         case .masterLost(let isGone):
             if let master = livingMaster { throw .masterStillExists(master) }
-            if let winner = safe.min(by: Self.isBetter) {
+            if let winner = safe.min(by: group.isBetter) {
                 return try group.electing(winner, beside: safe, of: registered)
             }
             guard isGone, group.masterBrokerID != nil else { throw group.nobody(registered) }
@@ -69,7 +76,9 @@ package enum MasterElection {
                 throw .notMaster(claimed: master, master: group.masterBrokerID)
             }
             let others = safe.filter { $0.brokerID != master }
-            guard let winner = others.min(by: Self.isBetter) else { throw group.nobody(registered) }
+            guard let winner = others.min(by: group.isBetter) else {
+                throw group.nobody(registered)
+            }
             return try group.electing(winner, beside: safe, of: registered)
         case .designated(let id):
             if livingMaster == id { throw .masterStillExists(id) }
@@ -77,6 +86,11 @@ package enum MasterElection {
                 throw group.nobody(registered, but: id)
             }
             return try group.electing(winner, beside: safe, of: registered)
+        case .recovered(let epoch):
+            guard let winner = safe.min(by: group.isBetter) else {
+                throw group.nobody(registered)
+            }
+            return try group.electing(winner, beside: [], of: registered, above: epoch)
         case .forced(let id):
             return try Self.force(
                 id, group, registered: registered, safe: safe, livingMaster: livingMaster)
@@ -93,19 +107,23 @@ package enum MasterElection {
         if let master = livingMaster, id == nil || id == master {
             throw .masterStillExists(master)
         }
-        if let winner = safe.filter(wanted).min(by: Self.isBetter) {
+        if let winner = safe.filter(wanted).min(by: group.isBetter) {
             return try group.electing(winner, beside: safe, of: registered)
         }
         // With a master alive nothing is stuck, so nothing justifies a loss.
         if let master = livingMaster { throw .masterStillExists(master) }
-        guard let winner = registered.filter(wanted).min(by: Self.isBetter) else {
+        guard let winner = registered.filter(wanted).min(by: group.isBetter) else {
             throw id.map { .notAlive($0) } ?? group.nobody(registered)
         }
         return try group.electing(winner, beside: [], of: registered)
     }
 
+}
+
+extension GroupState {
     /// The newest epoch in the log, then the longest log, then priority, then the smallest id.
-    private static func isBetter(_ one: ElectionCandidate, _ other: ElectionCandidate) -> Bool {
+    fileprivate func isBetter(_ one: ElectionCandidate, _ other: ElectionCandidate) -> Bool {
+        if !self.isNew, one.isReluctant != other.isReluctant { return other.isReluctant }
         if one.lastEpoch != other.lastEpoch { return one.lastEpoch > other.lastEpoch }
         if one.maxOffset != other.maxOffset { return one.maxOffset > other.maxOffset }
         if one.priority != other.priority { return one.priority < other.priority }
@@ -114,19 +132,16 @@ package enum MasterElection {
 }
 
 extension GroupState {
-    /// Nobody was elected yet: everybody who comes with a log may have the newest.
-    private var isUnled: Bool { self.masterEpoch == Epoch(0) }
-
     /// A log cannot have an epoch that controllers never gave out, unless they have no memory.
     private func isEpochPlausible(_ candidate: ElectionCandidate) -> Bool {
         candidate.lastEpoch
-            <= (self.isUnled ? ControllerLimits.foreignEpochMax : self.masterEpoch)
+            <= (self.isNew ? ControllerLimits.foreignEpochMax : self.masterEpoch)
     }
 
     fileprivate func maySafelyLead(_ candidate: ElectionCandidate) -> Bool {
         guard self.isEpochPlausible(candidate) else { return false }
-        return self.isUnled
-            || candidate.isIntact && self.syncStateSet.contains(candidate.brokerID)
+        return candidate.isIntact
+            && (self.isNew || self.syncStateSet.contains(candidate.brokerID))
     }
 
     /// Every member that is alive and kept its log stays in the set: it holds everything that was
@@ -137,9 +152,9 @@ extension GroupState {
     /// drops them when its own minimum allows it.
     fileprivate func electing(
         _ winner: ElectionCandidate, beside safe: [ElectionCandidate],
-        of candidates: [ElectionCandidate]
+        of candidates: [ElectionCandidate], above epoch: Epoch = Epoch(0)
     ) throws(ControllerRefusal) -> MasterElection.Decision {
-        let stay = self.isUnled ? [] : safe.map(\.brokerID)
+        let stay = self.isNew ? [] : safe.map(\.brokerID)
         var set = Set(stay).union([winner.brokerID])
         if set.count == 1, stay == [winner.brokerID] {
             let present = candidates.map(\.brokerID)
@@ -147,7 +162,7 @@ extension GroupState {
         }
         let known = candidates.filter { self.isEpochPlausible($0) || $0 == winner }
             .map(\.lastEpoch)
-        let highest = known.reduce(self.masterEpoch) { max($0, $1) }
+        let highest = known.reduce(max(self.masterEpoch, epoch)) { max($0, $1) }
         guard highest < ControllerLimits.epochMax, self.syncStateSetEpoch < .max else {
             throw .epochsExhausted
         }
@@ -173,7 +188,9 @@ extension GroupState {
         if !self.isEpochPlausible(candidate) {
             return "has an epoch \(candidate.lastEpoch.value) that was never given out"
         }
-        if !self.syncStateSet.contains(candidate.brokerID) { return "is not in the SyncStateSet" }
+        if !self.isNew, !self.syncStateSet.contains(candidate.brokerID) {
+            return "is not in the SyncStateSet"
+        }
         return candidate.isIntact ? "is not another one" : "has lost a part of its log"
     }
 }

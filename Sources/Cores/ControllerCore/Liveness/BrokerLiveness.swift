@@ -158,8 +158,7 @@ extension BrokerLiveness {
         return self.lives(of: name).sorted { $0.key < $1.key }.filter { $0.value.isAlive }.map {
             let report = $0.value.report
             return ElectionCandidate(
-                brokerID: $0.key, incarnation: report.incarnation, lastEpoch: report.lastEpoch,
-                maxOffset: report.maxOffset, priority: report.priority,
+                $0.key, report,
                 isIntact: ($0.value.isProven || report.maxOffset >= floor)
                     // Its log ends before what it knows to be confirmed: it says so itself.
                     && report.confirmOffset <= report.maxOffset)

@@ -14,10 +14,13 @@ package struct BrokerReport: Hashable, Sendable {
     package var confirmOffset: PhysicalOffset
     package var priority: Int32
     package var role: Role
+    /// Who may hold what was acknowledged, as the broker has it on disk.
+    package var remembered: RememberedSet?
 
     package init(
         incarnation: UInt64, masterEpoch: Epoch, lastEpoch: Epoch, maxOffset: PhysicalOffset,
-        confirmOffset: PhysicalOffset, priority: Int32, role: Role
+        confirmOffset: PhysicalOffset, priority: Int32, role: Role,
+        remembered: RememberedSet? = nil
     ) {
         self.incarnation = incarnation
         self.masterEpoch = masterEpoch
@@ -26,6 +29,25 @@ package struct BrokerReport: Hashable, Sendable {
         self.confirmOffset = confirmOffset
         self.priority = priority
         self.role = role
+        self.remembered = remembered
+    }
+
+    /// The newest epoch that the broker knows anything of.
+    var newestEpoch: Epoch {
+        max(self.lastEpoch, self.masterEpoch, self.remembered?.masterEpoch ?? Epoch(0))
+    }
+}
+
+/// The newest SyncStateSet that a broker heard of, with those that it wanted to add.
+package struct RememberedSet: Hashable, Sendable {
+    package var masterEpoch: Epoch
+    package var syncStateSetEpoch: Int32
+    package var members: [Int64]
+
+    package init(masterEpoch: Epoch, syncStateSetEpoch: Int32, members: [Int64]) {
+        self.masterEpoch = masterEpoch
+        self.syncStateSetEpoch = syncStateSetEpoch
+        self.members = members
     }
 }
 

@@ -13,11 +13,15 @@ extension ControllerState {
         if let holder = group.brokers[claim.brokerID] {
             // The answer to the first claim was lost.
             guard holder.registerCheckCode == claim.checkCode else {
+                if claim.isReturning {
+                    throw .idGivenAway(claim.brokerID, address: holder.address)
+                }
                 throw .idNotAvailable(claim.brokerID, next: group.nextBrokerID)
             }
             return
         }
-        guard claim.brokerID <= group.nextBrokerID else {
+        let idMax = claim.isReturning ? ControllerLimits.returningBrokerIDMax : group.nextBrokerID
+        guard claim.brokerID <= max(idMax, group.nextBrokerID) else {
             throw .idNotAvailable(claim.brokerID, next: group.nextBrokerID)
         }
         guard group.brokers.count < ControllerLimits.brokersMax,
@@ -43,8 +47,8 @@ extension ControllerState {
         guard claim.brokerID >= 1 else { throw .idNotAvailable(claim.brokerID, next: 1) }
     }
 
-    /// An unknown group starts with broker 1 and nobody else: who says to be broker 7 of it comes
-    /// from somewhere else.
+    /// An unknown group starts with broker 1, or with whoever had an id of it before the controllers
+    /// lost what they knew.
     private func groupToJoin(
         _ claim: ControllerCommand.ApplyBrokerID
     ) throws(ControllerRefusal) -> GroupState {
@@ -54,7 +58,9 @@ extension ControllerState {
             }
             return group
         }
-        guard claim.brokerID == 1 else { throw .idNotAvailable(claim.brokerID, next: 1) }
+        guard claim.brokerID == 1 || claim.isReturning else {
+            throw .idNotAvailable(claim.brokerID, next: 1)
+        }
         guard self.groups.count < ControllerLimits.groupsMax else {
             throw .tooManyGroups(max: ControllerLimits.groupsMax)
         }

@@ -22,6 +22,9 @@ package struct GroupState: Hashable, Sendable {
 
     init(cluster: String) { self.cluster = cluster }
 
+    /// Nobody was ever elected, as far as these controllers know.
+    package var isNew: Bool { self.masterEpoch == Epoch(0) }
+
     package var master: RegisteredBroker? { self.masterBrokerID.flatMap { self.brokers[$0] } }
 
     /// The elected master's process is known to be gone: the broker has been started again.

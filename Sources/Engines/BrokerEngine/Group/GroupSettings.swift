@@ -25,6 +25,11 @@ package struct GroupSettings: Sendable {
     package var keepAlive: Duration = .milliseconds(200)
     /// A replica that hears nothing from its master for this long connects again.
     package var silenceMax: Duration = .seconds(2)
+    /// A replica that was heard within this is not replaced by another one of its id. Long enough
+    /// for three acks, shorter than the patience of a replica that connects again.
+    package var deadLinkTime: Duration = .milliseconds(600)
+    /// The controllers believe a replica's log after two of its heartbeats and one of the master's.
+    package var proofTime: Duration = .milliseconds(600)
     /// A proposed change of the SyncStateSet is repeated after this without an answer.
     package var proposalTimeout: Duration = .seconds(1)
     /// A send that waited this long for the replicas is answered `FLUSH_SLAVE_TIMEOUT`

@@ -131,12 +131,25 @@ extension BrokerEngine {
     ///
     /// RocketMQ's own clients look every 30 seconds: their requests are passed on to the master
     /// meanwhile, once. Ours look as soon as they are refused.
+    ///
+    /// While there is none they wait for it a little.
     mutating func relay(_ command: ReceivedCommand, from caller: Caller) throws {
-        guard let follower = self.follower, follower.stage == .following,
-            let master = self.group?.view?.masterAddress, !master.isEmpty,
-            caller.language != .other, command.string("apusRelayed") == nil
+        guard self.group != nil, caller.language != .other,
+            command.string("apusRelayed") == nil
         else { throw self.notMaster }
-        self.effects.append(.relay(caller, command, to: master))
+        if let master = self.masterToRelayTo {
+            self.effects.append(.relay(caller, command, to: master))
+        } else if !self.awaitMaster(command, caller) {
+            throw self.notMaster
+        }
+    }
+
+    /// The master's address for clients, once this broker follows it.
+    var masterToRelayTo: String? {
+        guard let follower = self.follower, follower.stage == .following, follower.link != nil,
+            let address = self.group?.view?.masterAddress, !address.isEmpty
+        else { return nil }
+        return address
     }
 
     /// What a client is told that came to the wrong broker. Clients look for the master then.

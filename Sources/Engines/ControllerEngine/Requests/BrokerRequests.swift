@@ -72,7 +72,7 @@ extension ControllerEngine {
             group: sent.brokerName, cluster: sent.clusterName, brokerID: sent.brokerID,
             address: sent.brokerAddress, replicationAddress: sent.replicationAddress,
             incarnation: sent.incarnation)
-        try self.propose(
+        try self.proposeUnlessRefused(
             .registerBroker(registration), for: request, .view(group: sent.brokerName))
     }
 
@@ -85,8 +85,8 @@ extension ControllerEngine {
         }
         let claim = ControllerCommand.ApplyBrokerID(
             group: sent.brokerName, cluster: sent.clusterName, brokerID: sent.appliedBrokerID,
-            checkCode: sent.registerCheckCode)
-        try self.propose(
+            checkCode: sent.registerCheckCode, isReturning: sent.isReturning)
+        try self.proposeUnlessRefused(
             .applyBrokerID(claim), for: request,
             .claim(cluster: sent.clusterName, group: sent.brokerName))
     }

@@ -18,14 +18,49 @@ extension ControllerEngine {
             throw .refused(.otherCluster(group: sent.brokerName, cluster: group.cluster))
         }
         let life = self.liveness.master(of: sent.brokerName, group, at: self.now.tick)
+        let (cause, candidates) =
+            group.isNew
+            ? try self.firstBallot(sent, group)
+            : (
+                try self.cause(sent, life),
+                self.liveness.candidates(of: sent.brokerName, group)
+            )
         let election = ControllerCommand.Elect(
-            group: sent.brokerName, masterEpoch: group.masterEpoch,
-            cause: try self.cause(sent, life),
-            candidates: self.liveness.candidates(of: sent.brokerName, group),
-            livingMaster: self.livingMaster(life, group))
+            group: sent.brokerName, masterEpoch: group.masterEpoch, cause: cause,
+            candidates: candidates, livingMaster: self.livingMaster(life, group))
         try self.propose(
             .elect(election), for: request,
             .elect(group: sent.brokerName, hasBroker: sent.brokerID != nil))
+    }
+
+    /// An operator who forces an election vouches for the brokers that live, or for the one named.
+    private func firstBallot(
+        _ sent: ElectMaster, _ group: GroupState
+    ) throws(RequestFailure) -> (ElectionCause, [ElectionCandidate]) {
+        guard !sent.handover else {
+            throw .refused(.notMaster(claimed: sent.brokerID ?? 0, master: nil))
+        }
+        if sent.force {
+            let living = self.liveness.candidates(of: sent.brokerName, group)
+            let vouched = living.filter { sent.brokerID == nil || $0.brokerID == sent.brokerID }
+                .map { candidate in
+                    var candidate = candidate
+                    candidate.isIntact = true
+                    return candidate
+                }
+            return (self.liveness.recovery(of: sent.brokerName, group), vouched)
+        }
+        if sent.designateElect, sent.brokerID == nil { throw .missingBrokerID }
+        do throws(ControllerRefusal) {
+            let (cause, candidates) = try self.firstBallot(of: sent.brokerName, group)
+            guard sent.designateElect, let id = sent.brokerID else { return (cause, candidates) }
+            guard case .masterLost = cause else {
+                throw .nobodyElectable("which broker has the most is found out at first")
+            }
+            return (.designated(id), candidates)
+        } catch {
+            throw .refused(error)
+        }
     }
 
     private func cause(
@@ -55,12 +90,27 @@ extension ControllerEngine {
         let sent = try command.parsed { command throws(HeaderFieldError) in
             try CleanBrokerData(command)
         }
+        guard sent.isCleanLivingBroker || !self.isNewToOffice(plus: Self.cleaningCaution) else {
+            throw .refused(
+                .cleanRefused(
+                    "this controller leads since a moment and may not have heard every broker yet; "
+                        + "ask again in some seconds"))
+        }
+        guard sent.isCleanLivingBroker || !self.isDeaf else {
+            throw .refused(
+                .cleanRefused(
+                    "this controller hears no broker at all, so it cannot tell who is dead; if they "
+                        + "all are, say that living brokers are to be cleaned, too"))
+        }
         let living = self.liveness.lives(of: sent.brokerName).filter { $0.value.isAlive }
         let cleaning = ControllerCommand.Clean(
             group: sent.brokerName, cluster: sent.clusterName, brokerIDs: sent.brokerIDs,
             living: living.keys.sorted(), cleansLiving: sent.isCleanLivingBroker)
         try self.propose(.clean(cleaning), for: request, .clean)
     }
+
+    /// Beyond the timeout of heartbeats: connections of brokers take a moment.
+    private static let cleaningCaution = Duration.seconds(2)
 
     /// The answer to a write that was applied.
     func answer(to kind: WriteKind, _ outcome: ControllerOutcome) -> Answer {

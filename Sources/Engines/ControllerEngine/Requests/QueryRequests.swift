@@ -52,6 +52,11 @@ extension ControllerEngine {
     func answer(to question: Question) throws(RequestFailure) -> Answer {
         switch question {
         case .nextBrokerID(let cluster, let name): return try self.nextID(cluster, name)
+        case .refusal(let command, let kind):
+            var trial = self.state
+            let outcome = trial.apply(command)
+            guard outcome != .accepted else { throw .busy("the state has just changed: ask again") }
+            return self.answer(to: kind, outcome)
         case .replicaInfo(let name):
             guard let group = self.state.groups[name] else {
                 return Answer(

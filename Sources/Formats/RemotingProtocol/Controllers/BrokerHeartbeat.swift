@@ -29,12 +29,16 @@ package struct BrokerHeartbeat: Hashable, Sendable {
     /// Smaller is preferred.
     package var electionPriority: Int32
     package var role: Role
+    /// Who may hold what was acknowledged, as far as the broker has it on disk; nil: it never was
+    /// in a group with a master.
+    package var remembered: RememberedSyncStateSet?
 
     package init(
         clusterName: String, brokerName: String, brokerID: Int64, brokerAddress: String,
         replicationAddress: String, incarnation: UInt64, masterEpoch: Epoch, lastEpoch: Epoch,
         maxOffset: PhysicalOffset, confirmOffset: PhysicalOffset,
-        timeoutMilliseconds: Int64? = nil, electionPriority: Int32 = .max, role: Role
+        timeoutMilliseconds: Int64? = nil, electionPriority: Int32 = .max, role: Role,
+        remembered: RememberedSyncStateSet? = nil
     ) {
         self.clusterName = clusterName
         self.brokerName = brokerName
@@ -49,6 +53,7 @@ package struct BrokerHeartbeat: Hashable, Sendable {
         self.timeoutMilliseconds = timeoutMilliseconds
         self.electionPriority = electionPriority
         self.role = role
+        self.remembered = remembered
     }
 }
 
@@ -67,7 +72,8 @@ extension BrokerHeartbeat {
             confirmOffset: try command.position("confirmOffset"),
             timeoutMilliseconds: try command.int64("heartbeatTimeoutMills"),
             electionPriority: try command.int32("electionPriority") ?? .max,
-            role: try Self.role(command.nonEmptyString("role")))
+            role: try Self.role(command.nonEmptyString("role")),
+            remembered: try RememberedSyncStateSet(command))
     }
 
     /// Brokers that do not say it are taken for replicas: nothing depends on it but what is shown.
@@ -97,6 +103,7 @@ extension BrokerHeartbeat {
         if let timeout = self.timeoutMilliseconds {
             fields.append(HeaderField("heartbeatTimeoutMills", timeout))
         }
+        fields += self.remembered?.fields ?? []
         return RemotingCommand(.brokerHeartbeat, fields)
     }
 }

@@ -59,14 +59,18 @@ package struct ApplyBrokerID: Hashable, Sendable {
     package var brokerName: String
     package var appliedBrokerID: Int64
     package var registerCheckCode: String
+    /// The broker had this id before, and the controllers have forgotten it.
+    package var isReturning: Bool
 
     package init(
-        clusterName: String, brokerName: String, appliedBrokerID: Int64, registerCheckCode: String
+        clusterName: String, brokerName: String, appliedBrokerID: Int64,
+        registerCheckCode: String, isReturning: Bool = false
     ) {
         self.clusterName = clusterName
         self.brokerName = brokerName
         self.appliedBrokerID = appliedBrokerID
         self.registerCheckCode = registerCheckCode
+        self.isReturning = isReturning
     }
 
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
@@ -74,7 +78,8 @@ package struct ApplyBrokerID: Hashable, Sendable {
             clusterName: try command.filledString("clusterName"),
             brokerName: try command.filledString("brokerName"),
             appliedBrokerID: try command.requiredInt64("appliedBrokerId"),
-            registerCheckCode: try command.filledString("registerCheckCode"))
+            registerCheckCode: try command.filledString("registerCheckCode"),
+            isReturning: try command.bool("isReturning") ?? false)
     }
 
     package var command: RemotingCommand {
@@ -84,6 +89,7 @@ package struct ApplyBrokerID: Hashable, Sendable {
                 HeaderField("appliedBrokerId", self.appliedBrokerID),
                 HeaderField("brokerName", self.brokerName),
                 HeaderField("clusterName", self.clusterName),
+                HeaderField("isReturning", self.isReturning),
                 HeaderField("registerCheckCode", self.registerCheckCode),
             ])
     }

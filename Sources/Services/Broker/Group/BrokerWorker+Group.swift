@@ -16,6 +16,7 @@ struct GroupHands {
     var controllers: ControllerLink?
     var links = ReplicationLinks()
     var drain = Drain()
+    var relays = Relays()
     /// What was written down last.
     var checkpoint: LogCheckpoint?
     var isWritingCheckpoint = false
@@ -64,6 +65,7 @@ extension BrokerWorker {
             self.askForAnotherMaster()
         case .roleChanged(let role):
             self.logger.notice("this broker is \(role)")
+            self.takeRelaysBack()
             self.outside.register()
         case .warn(let problem): self.logger.warning("replication: \(problem)")
         default: break

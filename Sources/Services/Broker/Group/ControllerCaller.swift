@@ -6,14 +6,28 @@ import Synchronization
 /// Asks the leader of the controllers, whoever it is at the moment.
 final class ControllerCaller: Sendable {
     let client: RemotingClient
-    let addresses: [String]
+    private let configured: [String]
     private let leader = Mutex<String?>(nil)
+    /// Controllers that the others tell of.
+    private let learned = Mutex<[String]>([])
 
+    private static let learnedMax = 9
     private static let lookTimeout = Duration.milliseconds(500)
 
     init(client: RemotingClient, addresses: [String]) {
         self.client = client
-        self.addresses = addresses
+        self.configured = addresses
+    }
+
+    /// Every controller that is known.
+    var addresses: [String] {
+        self.configured
+            + self.learned.withLock { $0 }.filter { !self.configured.contains($0) }
+    }
+
+    /// Asks who belongs to the controllers now. They can change while this broker runs.
+    func lookForPeers() async {
+        for address in self.addresses where await self.leader(knownTo: address) != nil { return }
     }
 
     /// One attempt; nil when there was no answer of a leader. Callers repeat what they need.
@@ -68,6 +82,8 @@ final class ControllerCaller: Sendable {
             answer.code == ResponseCode.success.rawValue,
             let metadata = try? ControllerMetadata(answer), !metadata.leaderAddress.isEmpty
         else { return nil }
+        let peers = metadata.peers.map(\.address).filter { !$0.isEmpty }
+        self.learned.withLock { $0 = Array(peers.prefix(Self.learnedMax)) }
         return metadata.leaderAddress
     }
 }

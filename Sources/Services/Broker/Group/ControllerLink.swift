@@ -19,9 +19,14 @@ final class ControllerLink {
     private let onRegistered: @Sendable () -> Void
     private weak var worker: BrokerWorker?
 
+    private let memory: SetMemory
     private var incarnation: UInt64
     private var isRegistered = false
     private var isRegistering = false
+    /// Registrations that were refused one after the other, and when the next one is due.
+    private var refusals = 0
+    private var registersAt = Tick.zero
+    private var beats = 0
     /// When each controller was heard last.
     private var heardAt: [String: Tick] = [:]
     /// What was complained of last, so that it is said once.
@@ -33,6 +38,10 @@ final class ControllerLink {
     static let period = TimeAmount.milliseconds(200)
     private static let timeout = Duration.seconds(1)
     private static let registerTimeout = Duration.seconds(3)
+    /// Between two registrations that are refused: doubled from one beat up to this.
+    private static let refusalPauseMax = Duration.seconds(5)
+    /// Heartbeats between two looks at who the controllers are.
+    private static let beatsPerLook = 25
     /// A connection on which nothing comes back for so long is made anew.
     private static let silenceMax = Duration.milliseconds(1_500)
 
@@ -49,13 +58,20 @@ final class ControllerLink {
         self.worker = worker
         self.logger = logger
         self.onRegistered = onRegistered
+        self.memory = SetMemory(
+            store: enrolment.store, loop: worker.loop, logger: logger,
+            background: worker.outside.background)
     }
 
     /// Each 200 ms.
     func beat() {
-        guard self.isRegistered else { return self.register() }
-        guard let heartbeat = self.heartbeat else { return }
         let now = Clock.now().tick
+        self.lookForControllers()
+        guard self.isRegistered else {
+            if now >= self.registersAt { self.register() }
+            return
+        }
+        guard let heartbeat = self.heartbeat else { return }
         for address in self.caller.addresses {
             self.closeIfSilent(address, at: now)
             let link = NIOLoopBound(self, eventLoop: self.loop)
@@ -64,6 +80,14 @@ final class ControllerLink {
                 loop.execute { link.value.answered(by: address, result) }
             }
         }
+    }
+
+    /// The configuration may name only some of them, or those of long ago.
+    private func lookForControllers() {
+        self.beats += 1
+        guard self.beats % Self.beatsPerLook == 1 else { return }
+        let caller = self.caller
+        Task { await caller.lookForPeers() }
     }
 
     /// The broker's log was rebuilt: for the controllers it is another start of this broker.
@@ -85,7 +109,7 @@ final class ControllerLink {
             lastEpoch: report.logEpoch, maxOffset: report.logEnd, confirmOffset: report.confirmed,
             electionPriority: self.isDrained
                 ? .max : min(configuration.electionPriority, .max - 1),
-            role: BrokerHeartbeat.Role(report.role)
+            role: BrokerHeartbeat.Role(report.role), remembered: self.memory.current
         ).command
     }
 
@@ -113,6 +137,7 @@ final class ControllerLink {
     /// A view from anybody: the engine takes what is news.
     func heard(_ view: GroupView) {
         if self.view.map({ view.isNewer(than: $0) }) ?? true { self.view = view }
+        self.memory.heard(view)
         self.worker?.heard(view)
     }
 
@@ -158,6 +183,7 @@ extension ControllerLink {
         switch ResponseCode(rawValue: answer.code) {
         case .success:
             self.isRegistered = true
+            self.refusals = 0
             self.complain(nil)
             self.logger.info(
                 "registered with the controllers",
@@ -168,15 +194,49 @@ extension ControllerLink {
         case .controllerBrokerNeedToBeRegistered, .controllerBrokerMetadataNotExist:
             self.complain("the controllers do not know this broker; it asks for its old id")
             let (enrolment, identity) = (self.enrolment, self.identity)
-            Task { await enrolment.applyAgain(for: identity) }
+            self.pauseRegistering()
+            let link = NIOLoopBound(self, eventLoop: self.loop)
+            let loop = self.loop
+            Task {
+                let outcome = await enrolment.applyAgain(for: identity)
+                loop.execute { link.value.appliedAgain(outcome) }
+            }
         default:
+            self.pauseRegistering()
             self.complain(
                 "the controllers refuse this broker: \(answer.code) \(answer.remark ?? "")")
         }
     }
 
+    private func pauseRegistering() {
+        let pause = Duration.milliseconds(200) * (1 << min(self.refusals, 10))
+        self.refusals += 1
+        self.registersAt = Clock.now().tick + min(pause, Self.refusalPauseMax)
+    }
+
+    private func appliedAgain(_ outcome: Enrolment.Reclaim) {
+        switch outcome {
+        case .given: self.registersAt = .zero
+        case .refused(let problem): self.complain(problem)
+        case .unknown: break
+        }
+    }
+
     /// Proposes a SyncStateSet, once: a repetition could be refused although the first took effect.
+    /// Before that the disk knows whom it adds: should the controllers lose all they know, somebody
+    /// must say that these may have more than others.
     func propose(_ proposal: SyncStateSetProposal) {
+        let link = NIOLoopBound(self, eventLoop: self.loop)
+        self.memory.add(proposal.members) { isWritten in
+            guard isWritten else {
+                link.value.worker?.proposalAnswered(proposal, .unknown)
+                return
+            }
+            link.value.send(proposal)
+        }
+    }
+
+    private func send(_ proposal: SyncStateSetProposal) {
         let request = AlterSyncStateSet(
             brokerName: self.identity.brokerName, masterBrokerID: self.identity.brokerID,
             masterEpoch: proposal.masterEpoch, syncStateSet: proposal.members,

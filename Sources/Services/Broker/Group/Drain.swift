@@ -5,15 +5,28 @@ import RemotingProtocol
 
 /// A broker that gives its mastership away and does not want it back.
 struct Drain: Sendable {
-    var isWanted = false
+    private(set) var wantedSince: Tick?
+    /// No more sends are taken, so that everything that was taken can be confirmed.
+    var isRefusing = false
     /// The controllers have been asked and have not answered.
     var isAsking = false
     var complainedOfHangSince: Tick?
 
     /// A write that takes longer than this: the disk hangs.
     static let diskTimeMax = Duration.seconds(2)
+    /// Replicas that have only just come may be waited for this long: sends go on meanwhile, and
+    /// would stop if the next master had too few.
+    static let replicaTimeMax = Duration.seconds(2)
     /// Why the last attempt led to nothing.
     var problem: String?
+
+    var isWanted: Bool { self.wantedSince != nil }
+
+    mutating func want(_ isWanted: Bool, at now: Tick) {
+        self.wantedSince = isWanted ? self.wantedSince ?? now : nil
+        self.isRefusing = self.isRefusing && isWanted
+        self.problem = nil
+    }
 }
 
 extension BrokerWorker {
@@ -25,18 +38,26 @@ extension BrokerWorker {
     /// Refuses sends, and hands the mastership over whenever it has it, until `isWanted` is false.
     func drain(_ isWanted: Bool) {
         guard self.group != nil else { return }
-        self.group?.drain.isWanted = isWanted
-        self.group?.drain.problem = nil
+        self.group?.drain.want(isWanted, at: Clock.now().tick)
         self.group?.controllers?.isDrained = isWanted
         self.lookAtDisk()
         self.goOnDraining()
     }
 
     var isDrained: Bool { self.group?.drain.isWanted ?? false }
+    var isRefusingForDrain: Bool { self.group?.drain.isRefusing ?? false }
 
-    /// Each 200 ms: the next step, as soon as everything that was taken is confirmed.
+    /// Each 200 ms: the next step. First enough replicas, then no more sends, then everything that
+    /// was taken is confirmed.
     func goOnDraining() {
-        if self.isDrained, self.isEverythingConfirmed { self.askForAnotherMaster() }
+        guard let since = self.group?.drain.wantedSince else { return }
+        if !self.isRefusingForDrain {
+            guard self.engine.isReadyToHandOver || Clock.now().tick - since >= Drain.replicaTimeMax
+            else { return }
+            self.group?.drain.isRefusing = true
+            self.lookAtDisk()
+        }
+        if self.isEverythingConfirmed { self.askForAnotherMaster() }
     }
 
     /// A master whose disk hangs keeps everybody waiting, while the others of the SyncStateSet have

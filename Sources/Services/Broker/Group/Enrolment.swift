@@ -22,6 +22,7 @@ struct Enrolment: Sendable {
         if let known = try BrokerIdentity.read(of: self.store, for: self.configuration) {
             return known
         }
+        try self.warnOfLog()
         var attempts = 0
         while true {
             if let identity = try await self.enrol() { return identity }
@@ -32,6 +33,16 @@ struct Enrolment: Sendable {
             attempts += 1
             try await Task.sleep(for: .milliseconds(Int.random(in: Self.pauseMilliseconds)))
         }
+    }
+
+    /// Deleted, an identity makes a new broker of an old one: whoever did it should know.
+    private func warnOfLog() throws {
+        guard try self.store.readFile(SetMemory.fileName) != nil else { return }
+        self.logger.warning(
+            """
+            \(self.store.directory) was in a group and its \(BrokerIdentity.fileName) is gone: it \
+            joins as a new broker, and its log is thrown away where it differs from the master's
+            """)
     }
 
     private func enrol() async throws -> BrokerIdentity? {
@@ -97,15 +108,34 @@ struct Enrolment: Sendable {
         }
     }
 
+    enum Reclaim: Sendable { case given, refused(String), unknown }
+
     /// The controllers do not know this broker: they lost their state, or it was cleaned away there.
-    func applyAgain(for identity: BrokerIdentity) async {
-        let applied = AppliedIdentity(identity: identity, checkCode: self.newCheckCode)
-        if case .taken = await self.apply(applied) {
-            self.logger.error(
-                """
-                the controllers gave the id \(identity.brokerID) of this broker to another one; \
-                empty \(self.store.directory) to get a new one
-                """)
+    func applyAgain(for identity: BrokerIdentity) async -> Reclaim {
+        let request = ApplyBrokerID(
+            clusterName: identity.clusterName, brokerName: identity.brokerName,
+            appliedBrokerID: identity.brokerID, registerCheckCode: self.checkCode(for: identity),
+            isReturning: true)
+        guard let answer = await self.caller.ask(request.command, timeout: Self.timeout) else {
+            return .unknown
         }
+        switch ResponseCode(rawValue: answer.code) {
+        case .success: return .given
+        case .controllerBrokerIDInvalid:
+            return .refused(
+                """
+                the controllers do not give this broker its id \(identity.brokerID) back: \
+                \(answer.remark ?? ""). Keep \(self.store.directory), it may hold what no other \
+                broker has. Stop the broker that has the id now, run `apus broker clean \
+                \(identity.brokerName) --id \(identity.brokerID) --yes`, and this one joins by itself
+                """)
+        default:
+            return .refused("no id from the controllers: \(answer.code) \(answer.remark ?? "")")
+        }
+    }
+
+    /// The same whenever it is asked for: the answer to the first time may have been lost.
+    private func checkCode(for identity: BrokerIdentity) -> String {
+        "again;\(identity.text);\(self.store.logID)"
     }
 }

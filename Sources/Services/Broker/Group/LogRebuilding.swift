@@ -74,8 +74,7 @@ struct LogRebuilding: Sendable {
 extension BrokerWorker {
     /// The engine has said its last word: the log changes, and a new engine goes on with it.
     ///
-    /// Clients are let go: what the old engine knew of them dies with it, and their next connection
-    /// makes them say again who they are.
+    /// Clients stay connected; what they ask meanwhile waits for the new engine, or is refused.
     func change(_ change: LogChange) {
         guard let rebuilding = self.group?.rebuilding, !self.isRebuilding, !self.hasLeft else {
             return
@@ -97,7 +96,6 @@ extension BrokerWorker {
         switch result {
         case .failure(let error): self.fail(error)
         case .success(let rebuilt):
-            self.closeClients()
             self.goOn(with: rebuilt)
             self.isRebuilding = false
             self.group?.controllers?.restarted(as: rebuilt.incarnation)

@@ -4,6 +4,45 @@ import NIOCore
 import RemotingProtocol
 import RemotingTransport
 
+/// Requests that were passed on to the master and are not answered yet.
+struct Relays {
+    struct Relayed {
+        let command: ReceivedCommand
+        let caller: Caller
+        /// Of the master that was asked.
+        let epoch: Epoch
+
+        /// A pull changes nothing: it may be asked for again.
+        var isPull: Bool {
+            let code = RequestCode(rawValue: self.command.code)
+            return code == .pullMessage || code == .litePullMessage
+        }
+    }
+
+    private var underWay: [UInt64: Relayed] = [:]
+    private var next: UInt64 = 0
+
+    mutating func began(_ relayed: Relayed) -> UInt64 {
+        self.next += 1
+        self.underWay[self.next] = relayed
+        return self.next
+    }
+
+    /// nil when somebody else has answered it meanwhile.
+    mutating func ended(_ id: UInt64) -> Relayed? { self.underWay.removeValue(forKey: id) }
+
+    mutating func takePulls() -> [Relayed] {
+        let pulls = self.underWay.filter { $0.value.isPull }.sorted { $0.key < $1.key }
+        for (id, _) in pulls { self.underWay[id] = nil }
+        return pulls.map(\.value)
+    }
+
+    mutating func takeAll() -> [Relayed] {
+        defer { self.underWay = [:] }
+        return self.underWay.sorted { $0.key < $1.key }.map(\.value)
+    }
+}
+
 // A replica passes on what clients ask of the master that it once was.
 extension BrokerWorker {
     /// Longer than a master holds a pull.
@@ -11,30 +50,81 @@ extension BrokerWorker {
     private static let patience = Duration.seconds(6)
 
     func relay(_ command: ReceivedCommand, of caller: Caller, to master: String) {
-        let isPull = command.requestCode == .pullMessage || command.requestCode == .litePullMessage
+        let relayed = Relays.Relayed(
+            command: command, caller: caller, epoch: self.engine.groupReport.masterEpoch)
+        guard let id = self.group?.relays.began(relayed) else { return }
         let worker = NIOLoopBound(self, eventLoop: self.loop)
         let loop = self.loop
         self.outside.call(
-            RemotingCommand(relaying: command), master, isPull ? Self.pullPatience : Self.patience
+            RemotingCommand(relaying: command), master,
+            relayed.isPull ? Self.pullPatience : Self.patience
         ) { result in
-            loop.execute { worker.value.relayed(result, to: caller) }
+            loop.execute { worker.value.relayed(id, result) }
         }
     }
 
-    private func relayed(_ result: Result<ReceivedCommand, RemotingError>, to caller: Caller) {
-        guard !caller.isOneWay, let out = self.outgoing(caller.connection) else { return }
-        let answer =
-            switch result {
-            case .success(let answer): RemotingCommand(passingOn: answer, to: caller.opaque)
-            case .failure(let error):
-                // Whether the master has taken it is open.
-                RemotingCommand.response(
-                    .systemError, to: caller.opaque,
-                    remark: "this broker is not the master, and passing the request on failed: "
-                        + "\(error)")
-            }
-        answer.encode(into: &out.bytes, as: caller.serialization)
+    private func relayed(_ id: UInt64, _ result: Result<ReceivedCommand, RemotingError>) {
+        guard let relayed = self.group?.relays.ended(id), !self.hasFailed else { return }
+        switch result {
+        case .success(let answer) where relayed.isPull && answer.isFromNoMaster:
+            self.askNextMaster(relayed)
+        case .success(let answer):
+            self.answer(relayed, RemotingCommand(passingOn: answer, to: relayed.caller.opaque))
+        case .failure where relayed.isPull: self.askNextMaster(relayed)
+        case .failure(.connectFailed): self.askNextMaster(relayed)  // nothing was sent
+        case .failure(let error): self.answer(relayed, Self.isOpen(relayed, because: "\(error)"))
+        }
         self.scheduleTurn()
+    }
+
+    private func answer(_ relayed: Relays.Relayed, _ answer: RemotingCommand) {
+        let caller = relayed.caller
+        guard !caller.isOneWay, let out = self.outgoing(caller.connection) else { return }
+        answer.encode(into: &out.bytes, as: caller.serialization)
+    }
+
+    private func askNextMaster(_ relayed: Relays.Relayed) {
+        guard self.knows(relayed.caller.connection) else { return }
+        self.engine.relayFailed(
+            relayed.command, from: relayed.caller, in: relayed.epoch, at: Clock.now())
+    }
+
+    private static func isOpen(
+        _ relayed: Relays.Relayed, because reason: String
+    ) -> RemotingCommand {
+        .response(
+            .systemError, to: relayed.caller.opaque,
+            remark: "this broker is not the master, and whether the master has taken the request "
+                + "is open: \(reason)")
+    }
+
+    /// The master that was asked is master no more, or may hang: the next one is asked.
+    func takeRelaysBack() {
+        for relayed in self.group?.relays.takePulls() ?? [] { self.askNextMaster(relayed) }
+    }
+
+    /// Held and relayed pulls are answered, and the connections closed, before this broker is gone:
+    /// a client that is left without an answer pauses for half a minute.
+    func letClientsGo() {
+        for relayed in self.group?.relays.takeAll() ?? [] {
+            if relayed.isPull {
+                self.askNextMaster(relayed)
+            } else {
+                self.answer(relayed, Self.isOpen(relayed, because: "this broker is stopping"))
+            }
+        }
+        guard !self.hasFailed else { return }
+        self.engine.letClientsGo(at: Clock.now())
+        self.turn()
+        self.closeClients()
+    }
+}
+
+extension ReceivedCommand {
+    /// The broker that was asked is not the master, or not yet.
+    fileprivate var isFromNoMaster: Bool {
+        let code = ResponseCode(rawValue: self.code)
+        return code == .serviceNotAvailable || code == .systemBusy
     }
 }
 

@@ -61,6 +61,15 @@ final class ControllerChecks {
     /// A restarted controller begins with what its disk holds.
     func restarted(_ node: NodeID) { self.applied[node] = nil }
 
+    /// All of them begin again with empty disks: their terms, indexes and set epochs do, too.
+    func startedOver() {
+        self.leaders.removeAll()
+        self.states.removeAll()
+        self.applied.removeAll()
+        self.newest.removeAll()
+        self.views.removeAll()
+    }
+
     private func note(_ view: View, of group: String) {
         let key = SetEpoch(group: group, epoch: view.syncStateSetEpoch)
         if let earlier = self.views[key], earlier.syncStateSet != view.syncStateSet {

@@ -29,7 +29,7 @@ final class History {
     /// Which message was seen or acknowledged at a place: it never changes.
     private(set) var known: [Place: UInt64] = [:]
     private(set) var seen: Set<Place> = []
-    private var commits: [String: CommitFloor] = [:]
+    private var commits: [MessageQueue: CommitFloor] = [:]
 
     init(world: World) { self.world = world }
 
@@ -92,15 +92,15 @@ final class History {
     // MARK: Offsets
 
     func commitSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
-        self.commits["\(queue)", default: CommitFloor()].sent(offset)
+        self.commits[queue, default: CommitFloor()].sent(offset)
     }
 
     func commitAcknowledged(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
-        self.commits["\(queue)", default: CommitFloor()].acknowledged(offset)
+        self.commits[queue, default: CommitFloor()].acknowledged(offset)
     }
 
     func floor(_ group: String, _ queue: MessageQueue) -> Int64? {
-        self.commits["\(queue)"]?.floor
+        self.commits[queue]?.floor
     }
 
     func offsetAnswered(_ queue: MessageQueue, _ offset: Int64?, _ floor: Int64?) {

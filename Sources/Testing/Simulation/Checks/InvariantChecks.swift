@@ -38,7 +38,7 @@ final class InvariantChecks {
     func turned(_ process: BrokerProcess) {
         let me = self.key(process)
         // Also when it has stepped down within this turn: it may have confirmed something before.
-        guard let report = process.engine?.groupReport, self.mastered.contains(me) else { return }
+        guard self.mastered.contains(me), let report = process.engine?.groupReport else { return }
         let before = self.confirmed[me] ?? .zero
         guard report.confirmed != before else { return }
         guard report.confirmed > before else {

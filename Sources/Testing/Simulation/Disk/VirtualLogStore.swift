@@ -242,6 +242,16 @@ extension VirtualLogStore {
         return position
     }
 
+    var hasIndexes: Bool { !self.indexes.isEmpty }
+
+    /// Changes one bit of an index file. Returns of which segment.
+    func rotIndex(_ random: inout SeededGenerator) -> PhysicalOffset? {
+        guard let base = random.pick(self.indexes.keys.sorted()), let file = self.indexes[base]
+        else { return nil }
+        file.flipBit(random.below(8), at: random.below(file.bytes.count))
+        return base
+    }
+
     func noteDamage(_ range: Range<Int64>) { self.damaged.note(range) }
 
     var isDamaged: Bool { !self.damaged.ranges.isEmpty }

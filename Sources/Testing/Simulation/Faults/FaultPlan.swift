@@ -17,13 +17,18 @@ package struct FaultPlan: Sendable {
         case fullDisk = "full disk"
         case failFlush = "failing flush"
         case rot = "bit flip"
+        case rotIndex = "bit flip of an index"
         case misdirect = "misdirected write"
         case jumpClock = "clock jump"
         case driftClock = "clock drift"
         case killConsumer = "kill a consumer"
+        case loseControllers = "controllers lost"
+
+        /// What every run draws from, unless it is told otherwise.
+        package static let ordinary = Self.allCases.filter { $0 != .loseControllers }
     }
 
-    package var kinds: [Kind] = Kind.allCases
+    package var kinds: [Kind] = Kind.ordinary
     /// The most faults of one run.
     package var countMax = 9
     /// Faults begin within this time.

@@ -37,8 +37,19 @@ extension BrokerProcess {
                 || answer.responseCode == .controllerBrokerNeedToBeRegistered
             {
                 self.world.say("\(self.name): not known to the controllers: \(answer.remark ?? "")")
+                self.reclaim(identity.brokerID)
             }
         }
+    }
+
+    /// The controllers have lost what they knew: the broker asks for the id that it has.
+    private func reclaim(_ id: Int64) {
+        self.world.probes.hit("broker reclaims its id")
+        let request = ApplyBrokerID(
+            clusterName: ClusterPlan.clusterName, brokerName: self.host.brokerName,
+            appliedBrokerID: id,
+            registerCheckCode: "\(self.host.address);\(self.now.wall.milliseconds)")
+        self.askLeader(request.command) { _ in }
     }
 
     /// A master that cannot do its work asks for another one.

@@ -106,7 +106,6 @@ final class ConsumerHost {
 
     private func note(_ answer: PullAnswer, to request: QueuePull) {
         guard case .moved(let progress) = answer else { return }
-        self.outside.world.probes.hit("pull moved")
         self.history.moved(request, to: progress.next)
     }
 

@@ -40,6 +40,8 @@ final class ControllerHost {
         }
     }
 
+    func loseDisk() { self.store = VirtualRaftStore() }
+
     private func ended() {
         self.process = nil
         self.outside.network.processEnded(on: self.machine)

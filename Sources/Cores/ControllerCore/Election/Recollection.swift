@@ -1,0 +1,82 @@
+import MessageFormat
+
+/// What a group's brokers know of it when the controllers know nothing: it is new, or the
+/// controllers have lost their disks.
+///
+/// The newest SyncStateSet that anybody remembers contains somebody who holds everything
+/// acknowledged: a set only grows by a master that has written the growth down before, and an
+/// election only takes members away. So when all of it are heard, the best log among them is
+/// complete.
+package enum Recollection: Hashable, Sendable {
+    /// Nobody was ever in a group with a master.
+    case nothing
+    /// These come with a log of such a group and without a memory of it.
+    case unvouched([Int64])
+    case waiting(for: [Int64], of: [Int64])
+    /// Everybody who counts is alive.
+    case complete(ElectionCause, [ElectionCandidate])
+}
+
+extension BrokerLiveness {
+    package func recollection(of name: String, _ group: GroupState) -> Recollection {
+        let lives = self.lives(of: name).filter {
+            group.brokers[$0.key] != nil
+                && $0.value.report.newestEpoch <= ControllerLimits.foreignEpochMax
+        }
+        let memories = lives.values.compactMap(\.report.remembered)
+        guard let newest = memories.max(by: { $0.order < $1.order }) else {
+            let strangers = lives.filter { $0.value.isAlive && $0.value.report.hasBeenLed }
+            return strangers.isEmpty ? .nothing : .unvouched(strangers.keys.sorted())
+        }
+        let members = Set(memories.filter { $0.order == newest.order }.flatMap(\.members))
+        // A broker with an empty directory may have been given the id of one that is to come.
+        let missing = members.filter {
+            lives[$0].map { !$0.isAlive || $0.report.remembered == nil } ?? true
+        }
+        guard missing.isEmpty else {
+            return .waiting(for: missing.sorted(), of: members.sorted())
+        }
+        return .complete(
+            self.recovery(of: name, group),
+            self.recovering(members, lives.mapValues(\.report)))
+    }
+
+    /// An election in a group that the controllers have forgotten.
+    package func recovery(of name: String, _ group: GroupState) -> ElectionCause {
+        let seen = self.lives(of: name).values.map(\.report.newestEpoch)
+            .filter { $0 <= ControllerLimits.foreignEpochMax }
+        let highest = seen.reduce(group.masterEpoch) { max($0, $1) }
+        return .recovered(above: Epoch(highest.value + ControllerLimits.recoveryEpochGap))
+    }
+
+    private func recovering(
+        _ members: Set<Int64>, _ reports: [Int64: BrokerReport]
+    ) -> [ElectionCandidate] {
+        let reports = reports.filter { members.contains($0.key) }
+        let confirmed = reports.values.map(\.confirmOffset).max() ?? .zero
+        return reports.sorted { $0.key < $1.key }.map {
+            ElectionCandidate($0.key, $0.value, isIntact: $0.value.maxOffset >= confirmed)
+        }
+    }
+}
+
+extension ElectionCandidate {
+    init(_ id: Int64, _ report: BrokerReport, isIntact: Bool) {
+        self.init(
+            brokerID: id, incarnation: report.incarnation, lastEpoch: report.lastEpoch,
+            maxOffset: report.maxOffset,
+            // Who does not serve now is not the first choice.
+            priority: report.role == .fenced ? .max : report.priority, isIntact: isIntact)
+    }
+}
+
+extension RememberedSet {
+    fileprivate var order: (UInt32, Int32) { (self.masterEpoch.value, self.syncStateSetEpoch) }
+}
+
+extension BrokerReport {
+    /// A broker that was always alone writes epoch 1.
+    fileprivate var hasBeenLed: Bool {
+        self.masterEpoch > Epoch(0) || self.lastEpoch > Epoch(1)
+    }
+}

@@ -1,0 +1,58 @@
+import LogCore
+import MessageFormat
+import RemotingProtocol
+import ReplicationCore
+import ReplicationProtocol
+
+/// Where a master could not read its own log for a replica, and how often in a row.
+struct UnreadableStretch: Sendable {
+    let position: PhysicalOffset
+    var failures = 1
+}
+
+// A master whose log is damaged in the middle serves those that are behind the damage, and nobody
+// else: what cannot be read and checked is never sent.
+extension BrokerEngine {
+    /// Once may be a disk that stumbled; the replica comes again and asks for the same.
+    private static let failuresMax = 2
+
+    mutating func cannotRead(for link: LinkID, _ failure: ReadFailure) {
+        guard let position = self.master?.feeds[link]?.sent else { return }
+        self.lostReplica(link)
+        guard position >= self.logStart else {
+            return self.end(link, .comingAgain, "that part of the log is deleted by now")
+        }
+        self.end(
+            link, .wrongLog,
+            "the master cannot read its log at \(position.bytes): \(failure)")
+        self.noteUnreadable(position, failure)
+    }
+
+    private mutating func noteUnreadable(_ position: PhysicalOffset, _ failure: ReadFailure) {
+        if self.master?.unreadable?.position == position {
+            self.master?.unreadable?.failures += 1
+        } else {
+            self.master?.unreadable = UnreadableStretch(position: position)
+            self.effects.append(
+                .warn(
+                    "this master cannot read its own log at \(position.bytes), so no replica can "
+                        + "catch up from there: \(failure); when another one is in step it is "
+                        + "asked to take over; then empty this broker's directory"))
+        }
+        self.leaveUnreadableLog()
+    }
+
+    /// Another member of the SyncStateSet holds everything confirmed, and was fed by memory or
+    /// before the damage: its log is sound as far as anybody knows.
+    private mutating func leaveUnreadableLog() {
+        guard let master = self.master, let settings = self.group?.settings,
+            let unreadable = master.unreadable, unreadable.failures >= Self.failuresMax,
+            !master.replication.proven(for: settings.proofTime, at: self.now.tick).isEmpty,
+            master.askedToLeaveAt.map({ self.now.tick - $0 >= settings.strandedRetry }) ?? true
+        else { return }
+        self.master?.askedToLeaveAt = self.now.tick
+        self.effects.append(
+            .askForAnotherMaster(
+                because: "the log cannot be read at \(unreadable.position.bytes) here"))
+    }
+}
