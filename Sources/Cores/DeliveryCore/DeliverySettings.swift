@@ -4,6 +4,7 @@ package struct DeliverySettings: Hashable, Sendable {
     package var brokerName: String
     package var autoCreateTopic: Bool
     package var autoCreateGroup: Bool
+    package var delays = DelaySettings()
 
     /// Bounds of the tables: what clients create by themselves ends here.
     package var topicsMax = 100_000

@@ -7,7 +7,9 @@ extension DeliveryState {
     package mutating func apply(
         kind: UInt16, payload: UnsafeRawBufferPointer
     ) throws(StateRecordError) -> Bool {
-        guard let kind = DeliveryRecordKind(rawValue: kind) else { return false }
+        guard let kind = DeliveryRecordKind(rawValue: kind) else {
+            return try self.delays.apply(kind: kind, payload: payload)
+        }
         var reader = try StateReader(payload)
         switch kind {
         case .topicsPut: try self.applyTopics(&reader)

@@ -1,6 +1,6 @@
 package import MessageFormat
 
-/// What of delivery must survive the broker: topics, groups, offsets.
+/// What of delivery must survive the broker: topics, groups, offsets, delayed messages.
 ///
 /// "Progress is replicated too": each change becomes a record of the log. A segment starts with a
 /// snapshot, so that any run of segments tells the whole state: apply their records in order to a
@@ -9,17 +9,20 @@ package struct DeliveryState: Sendable {
     package var topics: TopicTable
     package var groups: GroupTable
     package var offsets: OffsetTable
+    package var delays: DelaySchedule
 
     package init(settings: DeliverySettings, at now: Timestamp = Timestamp(milliseconds: 0)) {
         self.topics = TopicTable(settings: settings, at: now)
         self.groups = GroupTable(settings: settings, at: now)
         self.offsets = OffsetTable(offsetsMax: settings.offsetsMax)
+        self.delays = DelaySchedule(settings: settings.delays)
     }
 
     package func checkInvariants() {
         self.topics.checkInvariants()
         self.groups.checkInvariants()
         self.offsets.checkInvariants()
+        self.delays.checkInvariants()
     }
 }
 
@@ -86,5 +89,6 @@ extension DeliveryState {
             + DeliveryRecords.deleted(
                 .groupsDeleted, groups.deletedSystemNames, version: groups.dataVersion)
             + DeliveryRecords.offsets(self.offsets.all)
+            + self.delays.snapshotRecords()
     }
 }

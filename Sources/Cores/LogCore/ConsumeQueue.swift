@@ -183,6 +183,14 @@ extension ConsumeQueue {
         return starts.first { $0 > offset }
     }
 
+    /// The offset behind the last message that lies in a segment up to this one. Nil: there is none.
+    package func end(ofSegmentsThrough base: PhysicalOffset) -> QueueOffset? {
+        let ends =
+            self.sealed.filter { $0.segment <= base }.map(\.end)
+            + self.memory.filter { $0.segment <= base }.map(\.end)
+        return ends.max()
+    }
+
     /// All runs, oldest first, for a search by time: sealed ones by name, those in memory whole.
     package var sealedRuns: [SealedRun] { Array(self.sealed) }
 }

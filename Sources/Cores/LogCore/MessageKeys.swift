@@ -33,15 +33,15 @@ package struct MessageKeys {
     }
 
     /// What the index says of a message beside its place: the hash of its tag; in the timer topic,
-    /// the time from its storing to its delivery (`WaitingTime`).
+    /// the time from its storing to its delivery (`DelayField`).
     package func filingHash(
         topic: UnsafeRawBufferPointer, storeTimestamp: Timestamp
     ) -> Int32 {
         guard PropertyScan.equal(topic, "rmq_sys_wheel_timer") else { return self.tagHash }
         let dueAt = self.dueAt.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
-        return WaitingTime.filed(
-            from: storeTimestamp,
-            until: dueAt.map { Timestamp(milliseconds: $0) } ?? storeTimestamp)
+        return DelayField.tagHash(
+            due: dueAt.map { Timestamp(milliseconds: $0) } ?? storeTimestamp,
+            storedAt: storeTimestamp)
     }
 
     /// Hashes of the unique key and of each word of `KEYS`, for the key index.
@@ -85,20 +85,5 @@ package enum PropertyScan {
     package static func equal(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
         bytes.count == text.utf8CodeUnitCount
             && bytes.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: bytes.count))
-    }
-}
-
-/// How long a delayed message waits, as the index keeps it: milliseconds in 32 bits without sign,
-/// 49 days at most.
-package enum WaitingTime {
-    package static func filed(from stored: Timestamp, until due: Timestamp) -> Int32 {
-        let wait = due.milliseconds.subtractingReportingOverflow(stored.milliseconds).partialValue
-        return Int32(bitPattern: UInt32(clamping: wait))
-    }
-
-    /// When the message of a timer topic's entry is due.
-    package static func due(_ entry: IndexEntry) -> Timestamp {
-        let wait = Int64(UInt32(bitPattern: entry.tagHash))
-        return Timestamp(milliseconds: entry.storeTimestamp.milliseconds &+ wait)
     }
 }

@@ -126,6 +126,7 @@ package struct BrokerEngine: Sendable {
         case .unlockBatchMQ: try self.unlockQueues(command, from: caller)
         case .viewMessageByID: try self.viewMessage(command, from: caller)
         case .queryMessage: try self.queryMessage(command, from: caller)
+        case .consumerSendMessageBack: try self.sendBack(command, from: caller)
         default: try self.administer(command, from: caller)
         }
     }

@@ -15,6 +15,7 @@ extension BrokerEngine {
         self.tell(self.consumers.advance(to: now.tick))
         self.producers.advance(to: now.tick)
         self.locks.advance(to: now.tick)
+        self.tendDelays()
         self.releaseOverdueAnswers()
         self.sealNextSegment()
         self.deleteOldSegment()
@@ -26,7 +27,8 @@ extension BrokerEngine {
         guard let oldest = self.segments.oldest, oldest.base < self.log.segmentBase,
             self.now.tick - self.deletedAt >= .seconds(1),
             self.settings.retention.mayDelete(
-                oldest, at: self.now.wall, diskUsedRatio: self.diskUsedRatio)
+                oldest, at: self.now.wall, diskUsedRatio: self.diskUsedRatio),
+            self.isRolledOut(oldest.base)
         else { return }
         self.deletedAt = self.now.tick
         self.effects.append(.deleteSegment(oldest.base))

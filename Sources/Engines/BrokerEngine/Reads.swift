@@ -1,3 +1,4 @@
+import DeliveryCore
 import LogCore
 package import MessageFormat
 import RemotingProtocol
@@ -9,6 +10,10 @@ enum ReadContinuation: Sendable {
     case query(QueryJob)
     case searchOffset(SearchJob)
     case storeTime(Caller)
+    case walk(IndexWalk)
+    case fire(DueDelays)
+    case roll
+    case sendBack(SendBackJob)
 }
 
 /// Reads under way, by ticket.
@@ -47,6 +52,9 @@ extension BrokerEngine {
         switch (continuation, result) {
         case (.pull(let job), .success(let entries)): self.resume(job, with: entries)
         case (.query(let job), .success(let entries)): self.resume(job, found: entries)
+        case (.walk(var walk), .success(let entries)):
+            walk.take(entries[...])
+            self.walk(walk)
         case (.storeTime(let caller), .success(let entries)):
             self.answerStoreTime(caller, entries.first)
         case (_, .success): break
@@ -76,19 +84,26 @@ extension BrokerEngine {
         switch (continuation, result) {
         case (.view(let caller), .success(let bytes)): self.answerView(caller, bytes)
         case (.query(let job), .success(let bytes)): self.answerQuery(job, bytes)
+        case (.fire(let due), .success(let bytes)): self.fire(due, bytes)
+        case (.roll, .success(let bytes)): self.putRolled(bytes)
+        case (.sendBack(let job), .success(let bytes)): self.sendBack(job, bytes)
         case (_, .success): break
         case (let continuation, .failure(let failure)): self.fail(continuation, failure)
         }
     }
 
     private mutating func fail(_ continuation: ReadContinuation, _ failure: ReadFailure) {
-        let caller: Caller =
-            switch continuation {
-            case .pull(let job): job.caller
-            case .view(let caller), .storeTime(let caller): caller
-            case .query(let job): job.caller
-            case .searchOffset(let job): job.caller
-            }
+        let caller: Caller
+        switch continuation {
+        case .pull(let job): caller = job.caller
+        case .view(let asking), .storeTime(let asking): caller = asking
+        case .query(let job): caller = job.caller
+        case .searchOffset(let job): caller = job.caller
+        case .sendBack(let job): caller = job.caller
+        case .walk(let walk): return self.walkFailed(walk)
+        case .fire: return self.delivery.delays.giveBack()
+        case .roll: return self.delivery.delays.abandonRoll()
+        }
         self.refuse(caller, Refusal(.systemError, failure.reason))
     }
 }

@@ -117,6 +117,7 @@ extension BrokerEngine {
         let topic = message.topic
         let number = self.queues.findOrMake(QueueKey(topic: topic, queueID: message.queueID))
         self.queues[number].adopted(at: message.queueOffset)
+        self.noteParked(entry, topic, message.queueOffset, isConfirmed: false)
         waiting.entries.append(
             UnconfirmedEntry(queue: number, queueOffset: message.queueOffset, entry: entry))
         waiting.keys += MessageKeys(of: message).hashes(topic: topic).map {
@@ -131,8 +132,17 @@ extension BrokerEngine {
         let topic = message.topic
         let number = self.queues.findOrMake(QueueKey(topic: topic, queueID: message.queueID))
         self.queues[number].replayed(entry, at: message.queueOffset, segment: segment)
+        self.noteParked(entry, topic, message.queueOffset, isConfirmed: true)
         let keys = MessageKeys(of: message).hashes(topic: topic)
         self.keys.append(keys.map { KeyEntry(hash: $0, entry: entry) }, segment: segment)
+    }
+
+    private mutating func noteParked(
+        _ entry: IndexEntry, _ topic: String, _ offset: QueueOffset, isConfirmed: Bool
+    ) {
+        guard topic == DelayParking.topic else { return }
+        self.parked(tagHash: entry.tagHash, storedAt: entry.storeTimestamp, at: offset)
+        if isConfirmed { self.delivery.delays.confirmed(entry, at: offset) }
     }
 
     /// The log ends here; the broker serves from now on.
@@ -153,6 +163,9 @@ extension BrokerEngine {
         self.progress = FlushProgress(
             mode: self.settings.flushMode, recoveredTo: end,
             confirmed: self.settings.group?.confirmedAtLeast)
+        let timers = self.queues.queue(DelayParking.queue)
+        self.delivery.delays.ready(
+            offsets: (timers?.minOffset ?? .zero)..<(timers?.visibleEnd ?? .zero))
         if self.group == nil, self.log.isAtSegmentStart {
             self.makeRoom(for: StateRecord.headerCount)
         }

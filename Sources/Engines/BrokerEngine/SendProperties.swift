@@ -8,6 +8,8 @@ struct SendFacts {
     var hasRegion = false
     var hasTraceOn = false
     var hasCluster = false
+    /// A property asks for a delay, perhaps of nothing.
+    var mayBeDelayed = false
     var needsFeature: String?
 
     init() {}
@@ -16,7 +18,7 @@ struct SendFacts {
         PropertyScan.forEach(in: properties) { name, value in
             switch name.count {
             case 5 where PropertyScan.equal(name, "DELAY"):
-                if !value.elementsEqual("0".utf8) { self.needsFeature = "DELAY" }
+                if !value.elementsEqual("0".utf8) { self.mayBeDelayed = true }
             case 7 where PropertyScan.equal(name, "CLUSTER"): self.hasCluster = true
             case 8 where PropertyScan.equal(name, "UNIQ_KEY"):
                 self.uniqueKey = String(decoding: value, as: UTF8.self)
@@ -24,12 +26,10 @@ struct SendFacts {
             case 8 where PropertyScan.equal(name, "TRAN_MSG"):
                 if value.elementsEqual("true".utf8) { self.needsFeature = "TRAN_MSG" }
             case 10 where PropertyScan.equal(name, "MSG_REGION"): self.hasRegion = true
-            case 14 where PropertyScan.equal(name, "TIMER_DELAY_MS"):
-                self.needsFeature = "TIMER_DELAY_MS"
-            case 15 where PropertyScan.equal(name, "TIMER_DELAY_SEC"):
-                self.needsFeature = "TIMER_DELAY_SEC"
-            case 16 where PropertyScan.equal(name, "TIMER_DELIVER_MS"):
-                self.needsFeature = "TIMER_DELIVER_MS"
+            case 14 where PropertyScan.equal(name, "TIMER_DELAY_MS"),
+                15 where PropertyScan.equal(name, "TIMER_DELAY_SEC"),
+                16 where PropertyScan.equal(name, "TIMER_DELIVER_MS"):
+                self.mayBeDelayed = true
             default: break
             }
         }

@@ -98,10 +98,66 @@ extension BrokerEngine {
         }
         try self.check(body: body.count, properties: self.scratch.count)
         let draft = self.draft(request, config, queueID, from: caller)
-        let appended = try self.append(draft, body: body)
+        var handle: String?
+        let appended: Appended
+        if config.name.hasPrefix(ResourceName.retryPrefix) {
+            appended = try self.placeRetry(request, draft, body, from: caller)
+        } else if facts.mayBeDelayed {
+            (appended, handle) = try self.placeDelayed(draft, body, facts)
+        } else {
+            appended = try self.append(draft, body: body)
+        }
         self.answerWhenConfirmed(
             caller, first: appended, messageIDs: self.messageID(appended.position),
-            queueID: queueID, uniqueKey: facts.uniqueKey)
+            queueID: queueID, uniqueKey: facts.uniqueKey, recallHandle: handle)
+    }
+
+    /// The message's properties are in `scratch`.
+    private mutating func placeDelayed(
+        _ draft: MessageDraft, _ body: UnsafeRawBufferPointer, _ facts: SendFacts
+    ) throws -> (Appended, recallHandle: String?) {
+        let properties = self.scratch.withUnsafeBytes { MessageProperties(parsing: $0) }
+        let (appended, due) = try self.placeOrPark(draft, body: body, properties: properties)
+        let handle = due.map {
+            RecallHandle(
+                topic: draft.topic, brokerName: self.settings.brokerName, due: $0,
+                uniqueKey: facts.uniqueKey ?? ""
+            ).text
+        }
+        return (appended, handle)
+    }
+
+    /// A client that cannot send back sends to the retry topic itself.
+    private mutating func placeRetry(
+        _ request: SendRequest, _ draft: MessageDraft, _ body: UnsafeRawBufferPointer,
+        from caller: Caller
+    ) throws -> Appended {
+        let properties = self.scratch.withUnsafeBytes { MessageProperties(parsing: $0) }
+        let name = RetryPolicy.group(ofRetryTopic: request.topic) ?? ""
+        let sent = RetryRequest(
+            reconsumeTimesMax: request.maxReconsumeTimes, clientVersion: caller.version,
+            errorText: nil)
+        switch RetryPolicy.send(
+            topic: request.topic, properties: properties, reconsumeTimes: request.reconsumeTimes,
+            sent, group: self.delivery.groups.config(name),
+            groupHoldsLock: self.locks.holdsAny(group: name, at: self.now.tick),
+            at: self.now.wall)
+        {
+        case .notRetry:
+            return try self.place(draft, body: body, properties: properties)
+        case .unknownGroup(let group):
+            throw Refusal(.subscriptionGroupNotExist, "the consumer group \(group) does not exist")
+        case .put(let decision):
+            try self.makeTopic(for: decision)
+            var draft = draft
+            if draft.topic != decision.topic {
+                (draft.topic, draft.queueID) = (decision.topic, self.queue(of: decision))
+            }
+            draft.reconsumeTimes = decision.reconsumeTimes
+            return try self.placeOrPark(
+                draft, body: body, properties: decision.properties
+            ).appended
+        }
     }
 
     /// Splits a batch: each member gets a queue offset of its own, all or none.
@@ -146,7 +202,10 @@ extension BrokerEngine {
             throw Refusal(.messageIllegal, "the batch cannot be split: \(error)")
         }
         for member in members {
-            _ = try self.prepareProperties(member.properties)
+            let facts = try self.prepareProperties(member.properties)
+            guard !facts.mayBeDelayed || !DelayRequest(member.properties).isDelayed else {
+                throw Refusal(.messageIllegal, "a message of a batch cannot be delayed")
+            }
             guard !member.body.isEmpty else {
                 throw Refusal(.messageIllegal, "a message of the batch has no body")
             }
@@ -210,7 +269,8 @@ extension BrokerEngine {
     }
 
     private mutating func answerWhenConfirmed(
-        _ caller: Caller, first: Appended, messageIDs: String, queueID: Int32, uniqueKey: String?
+        _ caller: Caller, first: Appended, messageIDs: String, queueID: Int32,
+        uniqueKey: String?, recallHandle: String? = nil
     ) {
         guard !caller.isOneWay else { return }
         self.answers.append(
@@ -220,7 +280,7 @@ extension BrokerEngine {
                     SendResponse(
                         opaque: caller.opaque, code: .success, messageID: messageIDs,
                         queueID: queueID, queueOffset: first.queueOffset.value,
-                        transactionID: uniqueKey))))
+                        transactionID: uniqueKey, recallHandle: recallHandle))))
     }
 }
 

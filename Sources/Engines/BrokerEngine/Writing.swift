@@ -54,6 +54,12 @@ extension BrokerEngine {
         self.appendSnapshot()
     }
 
+    /// What is appended next, `size` bytes in all, shares one batch.
+    mutating func keepTogether(_ size: Int) {
+        self.makeRoom(for: size)
+        self.log.keepTogether(size)
+    }
+
     /// Appends a state record and returns the end to wait for.
     mutating func append(_ record: StateRecord) -> PhysicalOffset {
         self.makeRoom(for: StateRecord.headerCount + record.payload.count)
@@ -125,6 +131,7 @@ extension BrokerEngine {
         let segmentBytes = Int64(self.settings.log.segmentBytes)
         var batches: [UnconfirmedBatch] = []
         self.log.confirmed(upTo: confirmed) { batches.append($0) }
+        let timerQueue = self.timerQueue
         for batch in batches {
             guard let first = batch.entries.first else { continue }
             let at = first.entry.position.bytes
@@ -133,6 +140,9 @@ extension BrokerEngine {
                 self.queues[item.queue].confirmed(
                     item.entry, at: item.queueOffset, segment: segment)
                 if isAwaited { grown[item.queue, default: 0] += 1 }
+                if item.queue == timerQueue {
+                    self.delivery.delays.confirmed(item.entry, at: item.queueOffset)
+                }
             }
             self.keys.append(batch.keys, segment: segment)
             self.segments.touched(segment, at: first.entry.storeTimestamp)

@@ -37,29 +37,3 @@ package struct PendingDelay: Hashable, Comparable, Sendable {
 
     package static func < (left: Self, right: Self) -> Bool { left.key < right.key }
 }
-
-/// How the index entry of a parked message tells its delivery time: `tagHash`, read as an unsigned
-/// number, is the milliseconds from the store timestamp to it, modulo 2³².
-///
-/// Numbers above `aheadMax` stand for times before the store timestamp, which occur when the wall
-/// clock was set back: store timestamps never go back.
-package enum DelayField {
-    private static let aheadMax = DelaySettings.longestPossible
-    private static let modulus = Int64(1) << 32
-    private static let behindMax = Self.modulus - Self.aheadMax - 1
-
-    /// A time out of reach becomes the nearest one within reach.
-    package static func tagHash(due: Timestamp, storedAt stored: Timestamp) -> Int32 {
-        let (ahead, overflow) = due.milliseconds.subtractingReportingOverflow(stored.milliseconds)
-        let wanted = overflow ? (due < stored ? .min : .max) : ahead
-        let told = min(max(wanted, -Self.behindMax), Self.aheadMax)
-        return Int32(truncatingIfNeeded: told)
-    }
-
-    package static func due(of entry: IndexEntry) -> Timestamp {
-        let told = Int64(UInt32(bitPattern: entry.tagHash))
-        let ahead = told > Self.aheadMax ? told - Self.modulus : told
-        let (due, overflow) = entry.storeTimestamp.milliseconds.addingReportingOverflow(ahead)
-        return Timestamp(milliseconds: overflow ? (ahead < 0 ? .min : .max) : due)
-    }
-}

@@ -1,7 +1,9 @@
+internal import MessageFormat
+
 /// What an operator may choose about delayed messages, and how much memory they take.
 package struct DelaySettings: Hashable, Sendable {
     /// The longest delay that an index entry can tell (`DelayField`).
-    package static let longestPossible = Int64(42 * 24 * 3_600_000)
+    package static let longestPossible = DelayField.longestPossible
 
     package var levels = DelayLevels.standard
     /// How far ahead a delivery time may lie, in milliseconds. 40 days.

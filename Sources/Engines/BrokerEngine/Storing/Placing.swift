@@ -1,5 +1,7 @@
+import DeliveryCore
 import LogCore
 import MessageFormat
+import RemotingProtocol
 
 // A message gets its queue offset and its place in the batch.
 extension BrokerEngine {
@@ -17,18 +19,20 @@ extension BrokerEngine {
         let together = records.reduce(size) { $0 + StateRecord.headerCount + $1.payload.count }
         self.makeRoom(for: together)
         if !records.isEmpty { self.log.keepTogether(together) }
+        let stored = self.log.storeTimestamp(at: self.now.wall)
         let offset = self.queues[number].assign()
         self.counters.put(bytes: size)
         let keys = MessageKeys(properties)
         var topic = draft.topic
         let hash = topic.withUTF8 {
-            keys.filingHash(
-                topic: UnsafeRawBufferPointer($0),
-                storeTimestamp: self.log.storeTimestamp(at: self.now.wall))
+            keys.filingHash(topic: UnsafeRawBufferPointer($0), storeTimestamp: stored)
         }
         var appended = self.log.append(
             draft, body: body, properties: properties, to: number, at: offset, tagHash: hash,
             keys: keys.hashes(topic: draft.topic), now: self.now.wall)
+        if draft.topic == DelayParking.topic {
+            self.parked(tagHash: hash, storedAt: stored, at: offset)
+        }
         for record in records { appended.end = self.log.append(record, now: self.now.wall) }
         return appended
     }

@@ -9,11 +9,14 @@ package struct SendResponse: Hashable, Sendable {
     package var queueID: Int32
     package var queueOffset: Int64
     package var transactionID: String?
+    /// `RecallHandle`'s text; only of delayed messages.
+    package var recallHandle: String?
     package var remark: String?
 
     package init(
         opaque: Int32, code: ResponseCode = .success, messageID: String, queueID: Int32,
-        queueOffset: Int64, transactionID: String? = nil, remark: String? = nil
+        queueOffset: Int64, transactionID: String? = nil, recallHandle: String? = nil,
+        remark: String? = nil
     ) {
         self.opaque = opaque
         self.code = code
@@ -21,6 +24,7 @@ package struct SendResponse: Hashable, Sendable {
         self.queueID = queueID
         self.queueOffset = queueOffset
         self.transactionID = transactionID
+        self.recallHandle = recallHandle
         self.remark = remark
     }
 
@@ -28,7 +32,7 @@ package struct SendResponse: Hashable, Sendable {
     package func encode(
         into buffer: inout ByteBuffer, as serialization: SerializationType = .json
     ) {
-        guard serialization == .json else {
+        guard serialization == .json, self.recallHandle == nil else {
             return self.command.encode(into: &buffer, as: serialization)
         }
         let texts = [self.messageID, self.transactionID ?? "", self.remark ?? ""]
@@ -68,6 +72,7 @@ package struct SendResponse: Hashable, Sendable {
                 "queueId": String(self.queueID), "queueOffset": String(self.queueOffset),
             ])
         command["transactionId"] = self.transactionID
+        command["recallHandle"] = self.recallHandle
         return command
     }
 
@@ -78,6 +83,7 @@ package struct SendResponse: Hashable, Sendable {
             messageID: try command.requiredString("msgId"),
             queueID: try command.requiredInt32("queueId"),
             queueOffset: try command.requiredInt64("queueOffset"),
-            transactionID: command.nonEmptyString("transactionId"), remark: command.remark)
+            transactionID: command.nonEmptyString("transactionId"),
+            recallHandle: command.nonEmptyString("recallHandle"), remark: command.remark)
     }
 }
