@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Transactions: any course of events")
 struct TransactionModelTests {
-    @Test("each transaction has one outcome, and the log alone tells it", arguments: 0..<40)
+    @Test("each transaction has one outcome, and the log alone tells it", arguments: 0..<20)
     func story(seed: UInt64) throws {
         var world = TransactionWorld(seed: seed)
         for _ in 0..<400 { try world.step() }
