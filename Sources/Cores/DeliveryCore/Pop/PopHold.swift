@@ -1,0 +1,171 @@
+package import MessageFormat
+
+/// Whether, and until when, a pop or a notification may wait for messages.
+package enum PopPatience: Hashable, Sendable {
+    /// It waited too long before it was looked at: `POLLING_TIMEOUT`.
+    case over
+    /// It does not want to wait.
+    case none
+    case until(Tick)
+
+    /// How late a request may be looked at, in milliseconds.
+    static let lateMax = Int64(500)
+    /// No request waits longer than this, in milliseconds.
+    static let pollTimeMax = Int64(300_000)
+
+    /// `bornTime` is of the client's clock. One that is ahead makes nobody wait longer than it
+    /// asked for.
+    package static func of(bornTime: Int64, pollTime: Int64, at now: Now) -> Self {
+        // Clients say what they like; so far from any real time, no sum overflows.
+        let limits = -(Int64(1) << 60)...(Int64(1) << 60)
+        let clamp = { max(limits.lowerBound, min($0, limits.upperBound)) }
+        let pollTime = clamp(pollTime)
+        let late = clamp(now.wall.milliseconds) - clamp(bornTime) - pollTime
+        if late > Self.lateMax { return .over }
+        let left = min(-max(late, -Self.pollTimeMax), pollTime)
+        return left > 0 ? .until(now.tick + .milliseconds(left)) : .none
+    }
+}
+
+/// Why a poll is not held: `POLLING_FULL`.
+package enum PopHoldRefusal: Error, Hashable, Sendable {
+    case keyFull(countMax: Int)
+    case full(countMax: Int)
+    case connectionFull(countMax: Int)
+}
+
+/// What a held poll waits for, and on whose behalf.
+package struct PopPlace: Hashable, Sendable {
+    package var connection: ConnectionKey
+    package var opaque: Int32
+    package var group: String
+    /// As the client knows it; its retry topic is waited for, too.
+    package var topic: String
+    /// −1: any queue.
+    package var queueID: Int32
+    /// Empty selects every message. Those of retry topics always count.
+    package var tagHashes: Set<Int32>
+    /// A notification takes nothing: one message may wake any number.
+    package var isNotification: Bool
+    package var deadline: Tick
+
+    package init(
+        connection: ConnectionKey, opaque: Int32, group: String, topic: String, queueID: Int32,
+        tagHashes: Set<Int32> = [], isNotification: Bool = false, deadline: Tick
+    ) {
+        self.connection = connection
+        self.opaque = opaque
+        self.group = group
+        self.topic = topic
+        self.queueID = queueID
+        self.tagHashes = tagHashes
+        self.isNotification = isNotification
+        self.deadline = deadline
+    }
+
+    var key: PopHoldKey { PopHoldKey(topic: self.topic, group: self.group) }
+}
+
+struct PopHoldKey: Hashable, Comparable, Sendable {
+    var topic: String
+    var group: String
+
+    static func < (left: Self, right: Self) -> Bool {
+        (left.topic, left.group) < (right.topic, right.group)
+    }
+}
+
+/// Pops and notifications that found nothing and wait (`flows.md` §13). Memory only.
+///
+/// A message wakes the polls that waited longest, in each group of its own: as many pops as there
+/// are messages, and all notifications. Who woke for nothing is held again in its old place.
+package struct PopHold<Held: Sendable>: Sendable {
+    package struct Poll: Sendable {
+        package let id: HoldID
+        package let place: PopPlace
+        package let held: Held
+    }
+
+    private var index: PopHoldIndex
+    private var payloads: [UInt64: Held] = [:]
+
+    package init(
+        countMax: Int = 100_000, perKeyMax: Int = 1_024, perConnectionMax: Int = 20_000
+    ) {
+        self.index = PopHoldIndex(
+            countMax: countMax, perKeyMax: perKeyMax, perConnectionMax: perConnectionMax)
+    }
+
+    package var count: Int { self.index.count }
+
+    /// How many wait for one topic on behalf of one group.
+    package func count(group: String, topic: String) -> Int {
+        self.index.count(PopHoldKey(topic: topic, group: group))
+    }
+
+    /// When `expire(at:)` next has something to give.
+    package var nextDeadline: Tick? { self.index.nextDeadline }
+
+    /// Whether messages of a topic, a retry topic perhaps, are waited for.
+    package func isWaiting(on stored: String) -> Bool { self.index.isWaiting(on: stored) }
+
+    @discardableResult
+    package mutating func hold(
+        _ place: PopPlace, held: Held
+    ) throws(PopHoldRefusal) -> HoldID {
+        let id = try self.index.insert(place)
+        self.payloads[id] = held
+        return HoldID(value: id)
+    }
+
+    /// A poll that woke for nothing waits on, before those that came after it.
+    package mutating func holdAgain(_ poll: Poll) throws(PopHoldRefusal) {
+        _ = try self.index.insert(poll.place, as: poll.id.value)
+        self.payloads[poll.id.value] = poll.held
+    }
+
+    /// Messages with these tag hashes became visible in a queue. Gives back who gets to look,
+    /// oldest first.
+    package mutating func wake(_ stored: QueueKey, tagHashes: [Int32]) -> [Poll] {
+        guard self.count > 0 else { return [] }
+        return self.polls(self.index.removeAll(on: stored, tagHashes: tagHashes))
+    }
+
+    /// The group may pop the topic again, though nothing new is there. One look is enough.
+    package mutating func wakeOne(group: String, stored: String) -> [Poll] {
+        self.polls(self.index.removeOldest(group: group, stored: stored))
+    }
+
+    /// Gives back every poll of a topic: it changed or is gone.
+    package mutating func wakeAll(topic: String) -> [Poll] {
+        self.polls(self.index.removeAll { $0.topic == topic })
+    }
+
+    /// Gives back every poll of a group: it changed or is gone.
+    package mutating func wakeAll(group: String) -> [Poll] {
+        self.polls(self.index.removeAll { $0.group == group })
+    }
+
+    /// Time has passed: gives back the polls whose deadline is over, oldest first.
+    package mutating func expire(at now: Tick) -> [Poll] {
+        self.polls(self.index.removeDue(at: now))
+    }
+
+    /// A connection closed: nobody waits for its answers any more.
+    package mutating func closed(_ connection: ConnectionKey) {
+        _ = self.polls(self.index.removeAll(of: connection))
+    }
+
+    private mutating func polls(_ entries: [PopHoldIndex.Entry]) -> [Poll] {
+        entries.compactMap { entry in
+            self.payloads.removeValue(forKey: entry.id).map {
+                Poll(id: HoldID(value: entry.id), place: entry.place, held: $0)
+            }
+        }
+    }
+
+    package func checkInvariants() {
+        precondition(self.payloads.count == self.index.count, "each held poll has its payload")
+        self.index.checkInvariants()
+    }
+}
