@@ -45,7 +45,10 @@ struct EngineBench {
     }
 
     /// A broker that starts again on what `earlier` had handed to its disk by then.
-    init(restarting earlier: Self) throws {
+    init(restarting earlier: Self, batches: Int = .max) throws {
+        var earlier = earlier
+        earlier.disk = Array(earlier.disk.prefix(batches))
+        self.disk = earlier.disk
         let settings = earlier.engine.settings
         self.engine = BrokerEngine(settings: settings, logID: 1, at: Self.now(.seconds(10)))
         let segmentBytes = Int64(settings.log.segmentBytes)
@@ -61,6 +64,9 @@ struct EngineBench {
             at: Self.now(.seconds(10)))
         self.endTurn()
     }
+
+    /// The wall clock stands at this; it goes on where `earlier` was when the broker starts again.
+    mutating func setTime(since start: Duration) { self.tick = Tick(.seconds(10) + start) }
 
     private static func now(_ sinceStart: Duration) -> Now {
         Now(tick: Tick(sinceStart), wall: Self.wall)
@@ -127,14 +133,47 @@ struct EngineBench {
 
     private mutating func endTurn() {
         self.engine.endOfTurn()
-        for effect in self.engine.takeEffects() {
+        var effects = self.engine.takeEffects()[...]
+        while let effect = effects.popFirst() {
             switch effect {
+            case .readMessages(let ticket, let entries):
+                let bytes = entries.flatMap { self.bytes(at: $0.position) ?? [] }
+                self.engine.messagesRead(ticket, .success(bytes), at: self.now)
+                self.engine.endOfTurn()
+                effects += self.engine.takeEffects()
+            case .readMessage(let ticket, let position):
+                let read = self.bytes(at: position).map { Result<_, ReadFailure>.success($0) }
+                self.engine.messagesRead(
+                    ticket, read ?? .failure(ReadFailure(reason: "nothing there")), at: self.now)
+                self.engine.endOfTurn()
+                effects += self.engine.takeEffects()
             case .answer(let caller, let command): self.note(caller, command)
             case .answerSend(let caller, let response): self.note(caller, response.command)
             case .deliver(let caller, let head, let entries, _):
                 self.note(caller, head.command, entries)
             case .write(let batches, _): self.disk += batches
             default: self.others.append(effect)
+            }
+        }
+    }
+
+    /// The message at a position of the disk.
+    func bytes(at position: PhysicalOffset) -> [UInt8]? {
+        guard
+            let batch = self.disk.first(where: { $0.position <= position && position < $0.end })
+        else { return nil }
+        let start = position.distance(from: batch.position)
+        return batch.bytes[start...].withUnsafeBytes { bytes in
+            (try? StoredMessageView(bytes)).map { Array($0.encoded) }
+        }
+    }
+
+    /// What a pull answered: the messages as they lie on the disk.
+    func messages<T>(of opaque: Int32, _ read: (StoredMessageView) -> T) -> [T] {
+        let entries = self.answer(to: opaque)?.entries ?? []
+        return entries.compactMap { entry in
+            self.bytes(at: entry.position)?.withUnsafeBytes { bytes in
+                (try? StoredMessageView(bytes)).map(read)
             }
         }
     }

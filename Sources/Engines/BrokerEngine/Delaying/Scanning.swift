@@ -28,12 +28,13 @@ extension BrokerEngine {
     var timerQueue: QueueNumber? { self.queues.number(of: DelayParking.queue) }
 
     mutating func scanDelays() {
-        guard let queue = self.timerQueue, let range = self.delivery.delays.nextScan() else {
-            return
+        guard let queue = self.timerQueue else { return }
+        // A step in memory is done when `walk` returns; one in a file goes on by itself later.
+        while let range = self.delivery.delays.nextScan() {
+            self.walk(
+                IndexWalk(
+                    purpose: .delays, queue: queue, end: range.upperBound, next: range.lowerBound))
         }
-        self.walk(
-            IndexWalk(
-                purpose: .delays, queue: queue, end: range.upperBound, next: range.lowerBound))
     }
 
     /// Goes on through the index until the end, or until a file has to be read.
