@@ -26,6 +26,8 @@ final class GroupCluster {
     private(set) var members: [String: Member] = [:]
     private let nameServer: String
     private let controllers: [String]
+    private let peers: [ControllerPeer]
+    private var controllerTasks: [Task<Void, any Error>] = []
     private var tasks: [Task<Void, any Error>] = []
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
@@ -45,7 +47,23 @@ final class GroupCluster {
             ControllerPeer(id: "n\($0)", address: "127.0.0.1:\(try FreePort.pair())")
         }
         self.controllers = peers.map(\.address)
+        self.peers = peers
         for peer in peers { self.startController(peer, of: peers) }
+    }
+
+    /// All controllers stop, and start again with empty disks.
+    func wipeControllers() async throws {
+        await self.stopControllers()
+        for peer in self.peers {
+            try FileManager.default.removeItem(atPath: "\(self.directory)/\(peer.id)")
+        }
+        for peer in self.peers { self.startController(peer, of: self.peers) }
+    }
+
+    private func stopControllers() async {
+        for task in self.controllerTasks { task.cancel() }
+        for task in self.controllerTasks { _ = await task.result }
+        self.controllerTasks = []
     }
 
     private func startController(_ peer: ControllerPeer, of peers: [ControllerPeer]) {
@@ -55,7 +73,7 @@ final class GroupCluster {
         configuration.dataDirectory = "\(self.directory)/\(peer.id)"
         let controller = Controller(
             configuration: configuration, logger: InProcessCluster.quiet())
-        self.tasks.append(Task { try await controller.run() })
+        self.controllerTasks.append(Task { try await controller.run() })
     }
 
     /// Starts a broker, or starts it again on the same files and port; returns when it is ready.
@@ -128,6 +146,24 @@ final class GroupCluster {
         }
     }
 
+    /// What the controllers' leader knows of the group.
+    func groupState() async -> GroupReplicas? {
+        let request = SyncStateDataRequest(brokerNames: []).command
+        for address in self.controllers {
+            guard let answer = try? await self.access.call(request, to: address),
+                let data = try? SyncStateData(bodyOf: answer)
+            else { continue }
+            return data.groups.values.first
+        }
+        return nil
+    }
+
+    /// The epoch that a broker obeys.
+    func epoch(of name: String) async throws -> Epoch? {
+        guard let door = self.members[name]?.running?.door else { return nil }
+        return try await door.loop.submit { door.worker?.currentCheckpoint?.masterEpoch }.get()
+    }
+
     private func logEnd(of name: String) async throws -> PhysicalOffset? {
         guard let door = self.members[name]?.running?.door else { return nil }
         return try await door.loop.submit { door.worker?.currentCheckpoint?.confirmed }.get()
@@ -152,6 +188,7 @@ final class GroupCluster {
         for (name, member) in self.members {
             if let running = member.running { await self.end(name, running) }
         }
+        await self.stopControllers()
         for task in self.tasks { task.cancel() }
         for task in self.tasks { _ = await task.result }
         try await self.group.shutdownGracefully()

@@ -65,6 +65,37 @@ struct GroupTests {
         }
     }
 
+    @Test("the controllers lose their disks under load: the group comes back with everything")
+    func controllersForgetEverything() async throws {
+        try await withGroup { cluster in
+            let first = try #require(await cluster.master())
+            let epoch = try #require(try await cluster.epoch(of: first))
+            let verdict = try await self.verify(on: cluster, messages: 600) { cluster in
+                try await cluster.wipeControllers()
+                // Nobody knows now who is in step; the master dies, too.
+                try await cluster.crash(first)
+                let others = cluster.members.keys.filter { $0 != first }.sorted()
+                let isHeard = await eventually {
+                    await cluster.groupState()?.notInSync.filter(\.isAlive).count == 2
+                }
+                #expect(isHeard, "two have their ids again")
+                #expect(await cluster.groupState()?.masterBrokerID == nil)
+                for name in others {
+                    #expect(try await cluster.epoch(of: name) == epoch, "nobody is elected yet")
+                }
+                try await cluster.start(first)
+                let isLed = await eventually {
+                    (try? await cluster.epoch(of: first)).flatMap { $0 }.map { $0 > epoch } ?? false
+                }
+                #expect(isLed, "a master in a new epoch")
+            }
+            #expect(verdict.outcome == .valid, "\(verdict)")
+            #expect(verdict.lost == 0 && verdict.acknowledged == 600)
+            for name in ["one", "two", "three"] { await cluster.stop(name) }
+            try self.expectIdenticalLogs(of: cluster)
+        }
+    }
+
     @Test("a master that stops hands over first: no send fails")
     func gracefulStop() async throws {
         try await withGroup { cluster in

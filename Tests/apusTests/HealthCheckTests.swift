@@ -16,6 +16,8 @@ private func replica(
         })
 }
 
+private func master(end: Int64 = 100) -> ReplicaState { replica(1, end: end, role: "master") }
+
 private func group(
     master: Int64? = 1, epoch: UInt32 = 3, inSync: [ReplicaState], others: [ReplicaState] = []
 ) -> GroupReplicas {
@@ -47,24 +49,24 @@ private func picture(
 struct HealthCheckTests {
     /// A picture, and what is wrong with it: words of each problem and of its advice.
     static let table: [(name: String, picture: ClusterPicture, expected: [(String, String)])] = [
-        ("all well", picture(group(inSync: [replica(1), replica(2)])), []),
+        ("all well", picture(group(inSync: [master(), replica(2)])), []),
         (
             "one broker alone is a small group, not a sick one",
-            picture(group(inSync: [replica(1)])), []
+            picture(group(inSync: [master()])), []
         ),
         (
             "a dead replica",
-            picture(group(inSync: [replica(1), replica(2)], others: [replica(3, isAlive: false)])),
+            picture(group(inSync: [master(), replica(2)], others: [replica(3, isAlive: false)])),
             [("hear nothing", "clean a --id 3")]
         ),
         (
             "a replica that catches up",
-            picture(group(inSync: [replica(1), replica(2)], others: [replica(3, end: 40)])),
+            picture(group(inSync: [master(), replica(2)], others: [replica(3, end: 40)])),
             [("not in step with its master, 60 bytes behind", "cluster watch")]
         ),
         (
-            "no redundancy", picture(group(inSync: [replica(1)], others: [replica(2)])),
-            [("only its master holds", "minInSyncReplicas"), ("not in step", "watch")]
+            "no redundancy", picture(group(inSync: [master()], others: [replica(2)])),
+            [("only its master holds", "another of its brokers"), ("not in step", "watch")]
         ),
         (
             "a dead master with somebody to follow it",
@@ -81,13 +83,23 @@ struct HealthCheckTests {
             [("never had a master", "start one")]
         ),
         (
+            "a forgotten group that waits for its brokers",
+            picture(group(master: nil, epoch: 0, inSync: [], others: [replica(2)])),
+            [("the controllers know of none before", "broker elect a")]
+        ),
+        (
+            "a master that does nothing",
+            picture(group(inSync: [replica(1, role: "fenced"), replica(2)])),
+            [("does not act as one", "h1:1")]
+        ),
+        (
             "a name server that shows another master",
-            picture(group(inSync: [replica(1), replica(2)]), shownMaster: "h2:1"),
+            picture(group(inSync: [master(), replica(2)]), shownMaster: "h2:1"),
             [("shows h2:1 as the master, which is h1:1", "namesrvAddr")]
         ),
         (
             "a name server that shows none",
-            picture(group(inSync: [replica(1), replica(2)]), shownMaster: nil),
+            picture(group(inSync: [master(), replica(2)]), shownMaster: nil),
             [("shows nobody", "namesrvAddr")]
         ),
         (
@@ -130,6 +142,21 @@ struct HealthCheckTests {
         #expect(wrong.allSatisfy { $0.advice?.contains("controllerAddr") == true })
     }
 
+    @Test("too few in step for the group's minimum, whoever else is there")
+    func minimum() {
+        var small = picture(group(inSync: [master()]))
+        var master = BrokerInfo(cluster: "C", name: "a", id: 0, address: "h1:1")
+        master.groupID = 1
+        master.minInSync = 2
+        small.brokers = [master]
+        let wrong = small.checks.filter { $0.problem != nil }
+        #expect(wrong.map(\.what) == ["broker group a"])
+        #expect(wrong.first?.problem?.contains("it refuses messages") == true)
+        #expect(small.checks.contains { $0.what == "broker a 1 at h1:1" })
+        small.brokers[0].minInSync = 1
+        #expect(small.checks.allSatisfy { $0.problem == nil })
+    }
+
     @Test("without controllers the name servers are asked for masters")
     func withoutControllers() {
         #expect(picture(nil, controllers: []).checks.allSatisfy { $0.problem == nil })
@@ -151,7 +178,7 @@ struct ClusterFrameTests {
         frame.controllers = [controller("n0", "leader"), controller("n1", nil)]
         frame.groups = [
             "a": group(
-                inSync: [replica(1, end: end), replica(2, end: end - 7)],
+                inSync: [master(end: end), replica(2, end: end - 7)],
                 others: [replica(3, isAlive: false)])
         ]
         frame.counters = ["a": .init(logEnd: end, messages: messages)]

@@ -16,6 +16,10 @@ extension BrokerEngine {
                 value: settings.flushMode == .sync ? "SYNC_FLUSH" : "ASYNC_FLUSH"
             ),
             (key: "brokerRole", value: self.roleName),
+            (
+                key: "minInSyncReplicas",
+                value: String(settings.group?.minInSyncReplicas ?? 1)
+            ),
             (key: "maxMessageSize", value: String(settings.bodyBytesMax)),
             (key: "mappedFileSizeCommitLog", value: String(settings.log.segmentBytes)),
             (key: "autoCreateTopicEnable", value: String(settings.delivery.autoCreateTopic)),

@@ -170,10 +170,15 @@ struct BrokerDrain: ApusCommand {
     }
 
     private func broker(of group: GroupReplicas) throws(CommandFailure) -> ReplicaState {
-        let wanted = self.id ?? group.masterBrokerID
+        guard let wanted = self.id ?? group.masterBrokerID else {
+            throw CommandFailure(
+                .unavailable, "cannot drain \(self.group)",
+                because: "it has no master, so there is nothing to give away",
+                try: "`apus cluster health` says why; --id drains one of its brokers all the same")
+        }
         guard let broker = group.all.first(where: { $0.brokerID == wanted }) else {
             throw .notFound(
-                "cannot find broker \(wanted.map(String.init) ?? "(the master)") of \(self.group)",
+                "cannot find broker \(wanted) of \(self.group)",
                 try: "look at `apus broker status \(self.group)`")
         }
         return broker

@@ -124,8 +124,22 @@ struct ControllerRemove: ApusCommand {
     }
 
     func perform() async throws {
-        try await self.connection.change(
-            .remove(id: self.id), at: self.controllers, failing: "cannot remove \(self.id)")
+        let what = "cannot remove \(self.id)"
+        try await self.connection.withControllers(self.controllers) { access in
+            let peers = try await attempting(what) { () async throws(AccessError) in
+                try await access.peers()
+            }
+            guard peers.contains(where: { $0.id == self.id }) else {
+                throw CommandFailure.notFound(what, try: "look at `apus controller status`")
+            }
+            do throws(AccessError) {
+                _ = try await access.callLeader(ControllerChange.remove(id: self.id).command)
+            } catch {
+                guard await access.isGone(self.id, of: peers) else {
+                    throw CommandFailure(what, error)
+                }
+            }
+        }
         self.output.confirm(
             "\(self.id) does not belong to the group any more", ["removed": .string(self.id)])
     }

@@ -32,6 +32,9 @@ struct BrokerInfo: Sendable {
     var flush: String?
     /// `brokerRole` of its configuration.
     var role: String?
+    /// Its id among the brokers of its group; name servers call every master 0.
+    var groupID: Int64?
+    var minInSync: Int?
     var runtime: [String: String] = [:]
     var problem: String?
 
@@ -115,6 +118,10 @@ extension ClusterAccess {
             let configuration = try await self.brokerConfiguration(at: broker.address)
             broker.flush = configuration["flushDiskType"]
             broker.role = configuration["brokerRole"]
+            broker.groupID = configuration["brokerId"].flatMap { Int64($0) }.flatMap {
+                $0 > 0 ? $0 : nil
+            }
+            broker.minInSync = configuration["minInSyncReplicas"].flatMap { Int($0) }
         } catch {
             broker.problem = error.plainText
         }

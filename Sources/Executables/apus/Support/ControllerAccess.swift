@@ -68,6 +68,21 @@ struct ControllerAccess: Sendable {
         throw last ?? .noMaster(topic: "")
     }
 
+    /// Whether the controllers have agreed that this one does not belong to them, by the word of the
+    /// others: its own leader gives up the office with that and cannot answer any more.
+    func isGone(_ id: String, of peers: [ControllerPeer]) async -> Bool {
+        for attempt in 0..<Self.attemptsMax {
+            if attempt > 0 { try? await Task.sleep(for: Self.pause) }
+            for peer in peers where peer.id != id {
+                guard let metadata = try? await self.metadata(of: peer.address),
+                    !metadata.leaderID.isEmpty
+                else { continue }
+                if !metadata.peers.contains(where: { $0.id == id }) { return true }
+            }
+        }
+        return false
+    }
+
     /// Asks whoever leads, and looks for it a while.
     func callLeader(
         _ command: RemotingCommand, accepting: Set<ResponseCode> = [.success]
@@ -133,8 +148,18 @@ extension ConnectionOptions {
     func withControllers<R: Sendable>(
         _ options: ControllerOptions, _ use: (ControllerAccess) async throws -> R
     ) async throws -> R {
-        try await self.withCluster { access in
-            try await use(ControllerAccess(access: access, addresses: options.addresses))
+        do {
+            return try await self.withCluster { access in
+                try await use(ControllerAccess(access: access, addresses: options.addresses))
+            }
+        } catch var failure as CommandFailure where failure.status == .unavailable {
+            // Name servers do not know where controllers are.
+            if options.addresses.contains(where: { failure.reason.hasSuffix(" \($0)") }) {
+                failure.advice =
+                    "is a controller running there? Name one that runs with --controller, or in "
+                    + "APUS_CONTROLLER"
+            }
+            throw failure
         }
     }
 }

@@ -112,13 +112,34 @@ extension ClusterPicture {
         let what = "broker group \(name)"
         if group.livingMaster == nil { return self.masterless(what, name, group) }
         let living = group.inSync.filter(\.isAlive).count
+        if let master = group.livingMaster, let role = master.report?.role, role != "master" {
+            return HealthCheck(
+                what,
+                problem:
+                    "broker \(master.brokerID) is to be its master and does not act as one yet",
+                try: "ask again in a second; if it stays so, look into the log of the broker at "
+                    + master.brokerAddress)
+        }
+        if let min = self.minInSync(of: group), living < min {
+            return HealthCheck(
+                what,
+                problem: "\(living) of its brokers hold what is acknowledged, minInSyncReplicas is "
+                    + "\(min): it refuses messages",
+                try: group.all.count < min
+                    ? "start another broker with this brokerName, or set minInSyncReplicas lower"
+                    : "start those of its brokers that are down; those that run are in step soon")
+        }
         if living < 2, group.all.count > 1 {
             return HealthCheck(
                 what, problem: "only its master holds what is acknowledged",
-                try: "start another of its brokers; with minInSyncReplicas=2 it refuses messages "
-                    + "until one is in step")
+                try: "start another of its brokers")
         }
         return HealthCheck(what)
+    }
+
+    /// What its master says.
+    private func minInSync(of group: GroupReplicas) -> Int? {
+        self.brokers.first { $0.address == group.livingMaster?.brokerAddress }?.minInSync
     }
 
     /// Whether a broker answers us, whatever the controllers hear.
@@ -131,8 +152,16 @@ extension ClusterPicture {
     ) -> HealthCheck {
         let members = group.inSync.map { String($0.brokerID) }.joined(separator: " or ")
         if group.masterEpoch.value == 0 {
+            let isHeard = group.all.contains(where: \.isAlive)
             return HealthCheck(
-                what, problem: "it never had a master", try: "start one of its brokers")
+                what,
+                problem: isHeard
+                    ? "it has no master, and the controllers know of none before"
+                    : "it never had a master",
+                try: isHeard
+                    ? "ask again in a second; if it stays so, start the others of its brokers: "
+                        + "`apus broker elect \(name)` says who is waited for"
+                    : "start one of its brokers")
         }
         if group.inSync.contains(where: \.isAlive) {
             return HealthCheck(
@@ -196,8 +225,9 @@ extension ClusterPicture {
 
     private var brokerChecks: [HealthCheck] {
         self.brokers.map { broker in
-            HealthCheck(
-                "broker \(broker.name) \(broker.id) at \(broker.address)", problem: broker.problem,
+            let id = broker.groupID.map { "\($0) " } ?? ""
+            return HealthCheck(
+                "broker \(broker.name) \(id)at \(broker.address)", problem: broker.problem,
                 try: broker.problem.map { _ in "is its process running? Look into its log" })
         }
     }

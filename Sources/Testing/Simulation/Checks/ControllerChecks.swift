@@ -28,11 +28,20 @@ final class ControllerChecks {
     private var states: [LogIndex: ControllerState] = [:]
     private var applied: [NodeID: LogIndex] = [:]
     private var newest: [String: View] = [:]
+    /// The sets of the controllers that lost their disks.
+    private var forgotten: [String: [Int64]] = [:]
     private var views: [SetEpoch: View] = [:]
 
     init(world: World) { self.world = world }
 
     func newestView(of group: String) -> View? { self.newest[group] }
+
+    /// Who must hold what is confirmed. Controllers that have forgotten it change nothing about that
+    /// until they elect again.
+    func syncStateSet(of group: String) -> [Int64] {
+        let known = self.newest[group]?.syncStateSet ?? []
+        return known.isEmpty ? self.forgotten[group] ?? [] : known
+    }
 
     func leads(_ node: NodeID, in term: Term) {
         guard let other = self.leaders.updateValue(node, forKey: term) else {
@@ -66,6 +75,7 @@ final class ControllerChecks {
         self.leaders.removeAll()
         self.states.removeAll()
         self.applied.removeAll()
+        for group in self.newest.keys { self.forgotten[group] = self.syncStateSet(of: group) }
         self.newest.removeAll()
         self.views.removeAll()
     }

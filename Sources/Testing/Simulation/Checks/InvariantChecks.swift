@@ -102,9 +102,8 @@ final class InvariantChecks {
 
     func members(of group: Int) -> [BrokerHost] {
         let inGroup = self.brokers.filter { $0.group == group }
-        guard let name = inGroup.first?.brokerName,
-            let set = self.controllers.newestView(of: name)?.syncStateSet
-        else { return [] }
+        guard let name = inGroup.first?.brokerName else { return [] }
+        let set = self.controllers.syncStateSet(of: name)
         return inGroup.filter { host in host.identity.map { set.contains($0.brokerID) } ?? false }
     }
 

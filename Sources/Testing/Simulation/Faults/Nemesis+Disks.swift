@@ -19,6 +19,7 @@ extension Nemesis {
     }
 
     func spoilDisk(_ kind: FaultPlan.Kind) {
+        guard !self.haveControllersForgotten else { return }
         let sound = self.cluster.brokers.filter {
             !self.rotten.contains($0.group) && !self.withSpoiltIndex.contains($0.name)
         }

@@ -1,5 +1,6 @@
 import BrokerEngine
 import MessageFormat
+import RemotingProtocol
 
 /// A machine for one broker: what stays when the broker's process ends.
 final class BrokerHost {
@@ -27,6 +28,8 @@ final class BrokerHost {
     var disk = DiskCondition()
     var identity: Identity?
     var checkpoint: Checkpoint?
+    /// The newest SyncStateSet that it wrote down.
+    var remembered: RememberedSyncStateSet?
     private(set) var process: BrokerProcess?
     /// What sabotage remembers over a restart.
     var keptIncarnation: UInt64?

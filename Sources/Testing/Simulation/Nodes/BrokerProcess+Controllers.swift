@@ -47,8 +47,8 @@ extension BrokerProcess {
         self.world.probes.hit("broker reclaims its id")
         let request = ApplyBrokerID(
             clusterName: ClusterPlan.clusterName, brokerName: self.host.brokerName,
-            appliedBrokerID: id,
-            registerCheckCode: "\(self.host.address);\(self.now.wall.milliseconds)")
+            appliedBrokerID: id, registerCheckCode: "again;\(id);\(self.host.store.logID)",
+            isReturning: true)
         self.askLeader(request.command) { _ in }
     }
 
@@ -179,7 +179,8 @@ extension BrokerProcess {
             replicationAddress: self.host.replicationAddress, incarnation: self.incarnation,
             masterEpoch: report.masterEpoch, lastEpoch: report.logEpoch,
             maxOffset: report.logEnd, confirmOffset: report.confirmed,
-            timeoutMilliseconds: 1_200, role: report.role.onTheWire)
+            timeoutMilliseconds: 1_200, role: report.role.onTheWire,
+            remembered: self.memory.current)
     }
 
     /// A controller says by itself that the group's view has changed.
@@ -192,6 +193,7 @@ extension BrokerProcess {
     private func take(viewIn answer: ReceivedCommand) {
         guard let view = try? GroupView(answer: answer) else { return }
         if self.view.map({ view.isNewer(than: $0) }) ?? true { self.view = view }
+        self.memory.heard(view)
         self.engine?.groupView(view, at: self.now)
         self.planTurn()
     }
@@ -199,7 +201,16 @@ extension BrokerProcess {
     // MARK: Proposals
 
     func propose(_ proposal: SyncStateSetProposal) {
-        guard let identity = self.host.identity, !self.shrinksByItself(proposal) else { return }
+        guard !self.shrinksByItself(proposal) else { return }
+        let number = self.engineNumber
+        self.memory.add(proposal.members) { [weak self] isWritten in
+            guard let self, self.engineNumber == number else { return }
+            isWritten ? self.send(proposal) : self.conclude(proposal, .unknown)
+        }
+    }
+
+    private func send(_ proposal: SyncStateSetProposal) {
+        guard let identity = self.host.identity else { return }
         let request = AlterSyncStateSet(
             brokerName: self.host.brokerName, masterBrokerID: identity.brokerID,
             masterEpoch: proposal.masterEpoch, syncStateSet: proposal.members,

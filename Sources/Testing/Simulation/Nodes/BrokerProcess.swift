@@ -33,6 +33,7 @@ final class BrokerProcess {
         self.machine, self.outside.network,
         onRequest: { [weak self] command, _ in self?.notified(command) },
         onClosed: { [weak self] in self?.lostServer($0) })
+    let memory: SetMemory
     var leader = 0
     var incarnation: UInt64 = 0
     var registeredAs: [String: Int64] = [:]
@@ -43,6 +44,7 @@ final class BrokerProcess {
         self.host = host
         self.outside = host.outside
         self.machine = host.machine
+        self.memory = SetMemory(host)
     }
 
     var world: World { self.outside.world }
