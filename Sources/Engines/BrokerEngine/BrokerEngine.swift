@@ -29,6 +29,7 @@ package struct BrokerEngine: Sendable {
     package internal(set) var producers: ProducerGroups
     var locks: OrderLocks
     var holds: PullHold<PullJob>
+    var filters = FilterCache()
     /// Nil: no controllers, this broker is alone.
     var group: GroupStanding?
     /// What it has as a master of a group, and as a replica: never both.

@@ -28,6 +28,12 @@ package struct BrokerSettings: Sendable {
     package var pullMessagesMax = 4_096
     /// Entries that one pull looks at before it answers with what it found.
     package var pullScanMax = 16_384
+    /// Whether consumers may choose messages by their properties (SQL92).
+    package var enablePropertyFilter = true
+    /// Messages, and bytes of them, that one pull by properties looks at before it answers with
+    /// what it found: they are read from disk.
+    package var filterScanMax = 2_048
+    package var filterBytesMax = 2 << 20
 
     /// Queues in all. A segment's opening snapshot holds all state and must leave it room.
     package var queuesMax: Int { self.log.segmentBytes / 1_024 }

@@ -22,6 +22,7 @@ extension BrokerEngine {
             ),
             (key: "maxMessageSize", value: String(settings.bodyBytesMax)),
             (key: "mappedFileSizeCommitLog", value: String(settings.log.segmentBytes)),
+            (key: "enablePropertyFilter", value: String(settings.enablePropertyFilter)),
             (key: "autoCreateTopicEnable", value: String(settings.delivery.autoCreateTopic)),
             (
                 key: "autoCreateSubscriptionGroup",

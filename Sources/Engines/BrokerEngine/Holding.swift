@@ -22,7 +22,11 @@ extension BrokerEngine {
             let hashes = queue.latestTagHashes(count)
             let woken = self.holds.wake(
                 queue.key, newMax: queue.visibleEnd, tagHashes: hashes)
-            for pull in woken { self.run(pull.held) }
+            for pull in woken {
+                var job = pull.held
+                job.isWoken = true
+                self.run(job)
+            }
         }
     }
 

@@ -20,20 +20,20 @@ extension BrokerEngine {
                 .systemError,
                 "a heartbeat names at most \(Self.groupsPerHeartbeatMax) consumer groups")
         }
-        for consumer in data.consumers { try self.heartbeat(of: consumer, member) }
+        // One group's mistake does not keep the others from being heard of.
+        var problem: Refusal?
+        for consumer in data.consumers {
+            if let mistake = self.problem(with: consumer.subscriptions) {
+                problem = problem ?? mistake
+            } else {
+                try self.heartbeat(of: consumer, member)
+            }
+        }
+        if let problem { throw problem }
         self.succeed(caller, ["IS_SUB_CHANGE": "true"])
     }
 
     private mutating func heartbeat(of data: ConsumerData, _ member: GroupMember) throws {
-        guard
-            data.subscriptions.allSatisfy({
-                $0.expression.utf8.count <= Self.expressionBytesMax
-            })
-        else {
-            throw Refusal(
-                .subscriptionParseFailed,
-                "a subscription is longer than \(Self.expressionBytesMax) bytes")
-        }
         // A group that cannot be is skipped: the rest of the heartbeat counts.
         guard let group = try? self.findOrMakeGroup(data.group) else { return }
         if self.mayServe { try self.makeRetryTopic(of: group) }
@@ -88,16 +88,6 @@ extension BrokerEngine {
             throw Refusal(.systemError, "no consumer for this group, \(group)")
         }
         self.succeed(caller, body: ConsumerIDList(clientIDs: clients).encoded)
-    }
-
-    mutating func checkClientConfig(_ command: ReceivedCommand, from caller: Caller) throws {
-        let body = try command.withBodyBytes { try JSONValue(parsing: $0) }
-        let type = body["subscriptionData"]?["expressionType"]?.text ?? "TAG"
-        guard type == "TAG" else {
-            throw Refusal(
-                .systemError, "The broker does not support consumer to filter message by \(type)")
-        }
-        self.succeed(caller)
     }
 
     mutating func lockQueues(_ command: ReceivedCommand, from caller: Caller) throws {

@@ -1,4 +1,5 @@
 import DeliveryCore
+import FilterCore
 import LogCore
 import MessageFormat
 import RemotingProtocol
@@ -21,6 +22,13 @@ package struct PullJob: Sendable {
     var next: QueueOffset
     var bytes = 0
     var scanned = 0
+
+    /// What the properties must fulfil, and the messages that are looked at next.
+    var expression: FilterExpression?
+    var candidates: [IndexEntry] = []
+    var examinedBytes = 0
+    /// A message came while it was held.
+    var isWoken = false
 }
 
 // PULL: checks in the reference's order, then the queue's entries, then the messages' bytes.
@@ -39,7 +47,7 @@ extension BrokerEngine {
         let mayHold = request.pullFlag.contains(.suspend) && request.suspendTimeoutMilliseconds > 0
         let holdFor = Duration.milliseconds(min(request.suspendTimeoutMilliseconds, 60_000))
         let asked = request.maxMessageBytes.map { Int($0) } ?? self.settings.pullBytesMax
-        let job = PullJob(
+        var job = PullJob(
             caller: caller, group: request.consumerGroup, queueKey: key,
             queue: try self.queueNumber(key), offset: QueueOffset(request.queueOffset),
             // No number, or none that makes sense, means one message.
@@ -47,6 +55,7 @@ extension BrokerEngine {
             bytesMax: min(max(1, asked), self.settings.pullBytesLimit), filter: filter,
             holdUntil: mayHold ? self.now.tick + holdFor : nil,
             next: QueueOffset(request.queueOffset))
+        job.expression = try self.expression(of: filter)
         self.run(job)
     }
 
@@ -87,16 +96,13 @@ extension BrokerEngine {
     }
 
     private func filter(for request: PullRequest) throws -> Subscription {
-        let type = request.expressionType ?? "TAG"
-        guard type == "TAG" || type.isEmpty else {
-            throw Refusal(
-                .subscriptionParseFailed, "the filter type \(type) is not supported, use TAG")
-        }
         if request.pullFlag.contains(.subscription) {
+            let type = request.expressionType.flatMap { $0.isEmpty ? nil : $0 }
             return Subscription(
                 SubscriptionData(
                     topic: request.topic, expression: request.subscription ?? "*",
-                    expressionType: "TAG", version: request.subscriptionVersion))
+                    expressionType: type ?? SubscriptionData.tagExpression,
+                    version: request.subscriptionVersion))
         }
         guard self.consumers.group(request.consumerGroup) != nil else {
             throw Refusal(
@@ -151,6 +157,7 @@ extension BrokerEngine {
 
     /// Walks over entries in memory; for those in a sealed segment it asks the shell.
     private mutating func collect(_ job: inout PullJob) {
+        if job.expression != nil { return self.examine(job) }
         let queue = self.queues[job.queue]
         while job.next < queue.visibleEnd, !job.isFull(self.settings) {
             switch queue.place(of: job.next) {
@@ -176,12 +183,13 @@ extension BrokerEngine {
 
     /// Entries of a sealed segment have been read for a pull.
     mutating func resume(_ job: PullJob, with entries: [IndexEntry]) {
+        if job.expression != nil { return self.examine(job, entries: entries) }
         var job = job
         job.take(entries[...], self.settings)
         if job.found.isEmpty { self.collect(&job) } else { self.finish(job) }
     }
 
-    private mutating func finish(_ job: PullJob) {
+    mutating func finish(_ job: PullJob) {
         guard !job.caller.isOneWay else { return }
         if job.found.isEmpty {
             self.answerPull(job, .pullRetryImmediately, next: job.next)

@@ -6,6 +6,8 @@ import RemotingProtocol
 /// What goes on when a read that was asked of the shell comes back.
 enum ReadContinuation: Sendable {
     case pull(PullJob)
+    /// A portion of messages for a pull by an expression.
+    case filter(PullJob)
     case view(Caller)
     case query(QueryJob)
     case searchOffset(SearchJob)
@@ -84,6 +86,7 @@ extension BrokerEngine {
         switch (continuation, result) {
         case (.view(let caller), .success(let bytes)): self.answerView(caller, bytes)
         case (.query(let job), .success(let bytes)): self.answerQuery(job, bytes)
+        case (.filter(let job), .success(let bytes)): self.examined(job, bytes)
         case (.fire(let due), .success(let bytes)): self.fire(due, bytes)
         case (.roll, .success(let bytes)): self.putRolled(bytes)
         case (.sendBack(let job), .success(let bytes)): self.sendBack(job, bytes)
@@ -95,7 +98,7 @@ extension BrokerEngine {
     private mutating func fail(_ continuation: ReadContinuation, _ failure: ReadFailure) {
         let caller: Caller
         switch continuation {
-        case .pull(let job): caller = job.caller
+        case .pull(let job), .filter(let job): caller = job.caller
         case .view(let asking), .storeTime(let asking): caller = asking
         case .query(let job): caller = job.caller
         case .searchOffset(let job): caller = job.caller
