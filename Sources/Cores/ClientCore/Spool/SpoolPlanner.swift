@@ -75,6 +75,8 @@ package struct SpoolPlanner: Sendable {
         package var refused = 0
         package var unreadable = 0
         package var isDiskBroken = false
+
+        package init() {}
     }
 
     let settings: Settings

@@ -51,6 +51,20 @@ package enum SpoolRecord: Hashable, Sendable {
         return (try Self(payload, header), count)
     }
 
+    /// The record that was read from its place, and nothing else.
+    package static func read(
+        _ bytes: UnsafeRawBufferPointer, from place: SpoolPlace
+    ) throws(SpoolRecordError) -> Self {
+        let header = try SpoolRecordHeader(
+            bytes, at: 0, segment: place.segment, position: place.position)
+        let payload = bytes.slice(Self.headerBytes..<bytes.count)
+        guard payload.count == header.payloadCount else { throw .truncated }
+        guard Checksum.crc32c(payload) == header.payloadChecksum else {
+            throw .damaged(sequence: header.sequence, count: bytes.count)
+        }
+        return try Self(payload, header)
+    }
+
     private var kind: UInt8 {
         switch self {
         case .message: 1
@@ -76,6 +90,13 @@ struct SpoolRecordHeader {
     init(
         _ bytes: UnsafeRawBufferPointer, at position: Int, segment: UInt64
     ) throws(SpoolRecordError) {
+        try self.init(bytes, at: position, segment: segment, position: position)
+    }
+
+    /// - Parameter place: where in its segment the record was written.
+    init(
+        _ bytes: UnsafeRawBufferPointer, at position: Int, segment: UInt64, position place: Int
+    ) throws(SpoolRecordError) {
         guard bytes.count - position >= SpoolRecord.headerBytes else { throw .truncated }
         let header = bytes.slice(position..<(position + SpoolRecord.headerBytes))
         guard header.bigEndian(UInt32.self, at: 0) == SpoolRecord.magic,
@@ -83,7 +104,7 @@ struct SpoolRecordHeader {
         else { throw .notARecord }
         guard header[4] == SpoolRecord.version else { throw .wrongVersion(header[4]) }
         guard header.bigEndian(UInt64.self, at: 8) == segment,
-            header.bigEndian(UInt64.self, at: 16) == UInt64(position)
+            header.bigEndian(UInt64.self, at: 16) == UInt64(place)
         else { throw .misplaced }
         self.kind = header[5]
         self.sequence = header.bigEndian(UInt64.self, at: 24)
