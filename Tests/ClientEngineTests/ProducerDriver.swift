@@ -10,6 +10,7 @@ struct ProducerDriver {
     var calls: [ClientCall] = []
     var transmissions: [Transmission] = []
     var results: [SendID: SendResult] = [:]
+    var ended: [String: TransactionEnds.Result] = [:]
     private var lastID: UInt64 = 0
 
     init(
@@ -28,19 +29,22 @@ struct ProducerDriver {
             case .call(let call): self.calls.append(call)
             case .transmit(let transmission): self.transmissions.append(transmission)
             case .finished(let id, let result): self.results[id] = result
+            case .transactionEnded(let id, let result): self.ended[id] = result
             }
         }
     }
 
     @discardableResult
     mutating func send(
-        _ placement: OutgoingSend.Placement = .anyQueue, topic: String = "T"
+        _ placement: OutgoingSend.Placement = .anyQueue, topic: String = "T",
+        kind: OutgoingSend.Kind = .plain
     ) -> SendID {
         self.lastID += 1
         let message = OutgoingMessage(
             body: [1], properties: MessageProperties(), uniqueKey: "id\(self.lastID)")
         self.engine.send(
-            OutgoingSend(topic: topic, messages: [message], placement: placement),
+            OutgoingSend(
+                topic: topic, messages: [message], kind: kind, placement: placement),
             as: SendID(self.lastID), at: self.now)
         self.collect()
         return SendID(self.lastID)

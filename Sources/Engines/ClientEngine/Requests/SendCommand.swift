@@ -18,7 +18,7 @@ package enum SendCommand {
         fields.append(HeaderField(name: "c", value: SystemTopic.autoCreate))
         fields.append(HeaderField(name: "d", value: "4"))
         fields.append(HeaderField(name: "e", value: String(queue.queueID)))
-        fields.append(HeaderField(name: "f", value: "0"))
+        fields.append(HeaderField(name: "f", value: String(send.systemFlag.rawValue)))
         fields.append(HeaderField(name: "g", value: String(now.milliseconds)))
         let first = send.messages.first
         fields.append(
@@ -29,10 +29,14 @@ package enum SendCommand {
         fields.append(HeaderField(name: "j", value: "0"))
         fields.append(HeaderField(name: "k", value: "false"))
         fields.append(HeaderField(name: "m", value: send.isBatch ? "true" : "false"))
-        let code: RequestCode = send.isBatch ? .sendBatchMessage : .sendMessageV2
         return RemotingCommand(
-            code: code.rawValue, flag: send.isOneWay ? CommandFlag.oneWay : 0, fields: fields,
+            code: Self.code(of: send).rawValue, flag: send.isOneWay ? CommandFlag.oneWay : 0, fields: fields,
             body: send.isBatch ? Self.batchBody(send.messages) : first?.body ?? [])
+    }
+
+    private static func code(of send: OutgoingSend) -> RequestCode {
+        if send.kind == .reply { return .sendReplyMessageV2 }
+        return send.isBatch ? .sendBatchMessage : .sendMessageV2
     }
 
     private static func batchBody(_ messages: [OutgoingMessage]) -> [UInt8] {
@@ -55,16 +59,19 @@ package struct SendAcknowledgement: Hashable, Sendable {
     package var queueOffset: QueueOffset
     package var transactionID: String?
     package var region: String?
+    /// Of a delayed message: names it for as long as it waits.
+    package var recallHandle: String?
 
     package init(
         offsetMessageID: String, queueID: Int32, queueOffset: QueueOffset,
-        transactionID: String? = nil, region: String? = nil
+        transactionID: String? = nil, region: String? = nil, recallHandle: String? = nil
     ) {
         self.offsetMessageID = offsetMessageID
         self.queueID = queueID
         self.queueOffset = queueOffset
         self.transactionID = transactionID
         self.region = region
+        self.recallHandle = recallHandle
     }
 
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
@@ -73,6 +80,7 @@ package struct SendAcknowledgement: Hashable, Sendable {
         self.queueOffset = QueueOffset(try command.requiredInt64("queueOffset"))
         self.transactionID = command.nonEmptyString("transactionId")
         self.region = command.nonEmptyString("MSG_REGION")
+        self.recallHandle = command.nonEmptyString("recallHandle")
     }
 }
 

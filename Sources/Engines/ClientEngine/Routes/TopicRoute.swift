@@ -12,6 +12,8 @@ package struct TopicRoute: Hashable, Sendable {
     package var readQueues: [MessageQueue]
     /// Broker name to id to address; id 0 is the master.
     package var brokers: [String: [Int64: String]]
+    /// The clusters that the brokers belong to.
+    package var clusters: Set<String>
 
     /// - Parameter templateQueuesMax: set if `data` is the template's route and the topic does not
     ///   exist yet: how many queues per broker it will get.
@@ -19,6 +21,7 @@ package struct TopicRoute: Hashable, Sendable {
         self.topic = topic
         self.brokers = Dictionary(
             data.brokers.map { ($0.brokerName, $0.addresses) }, uniquingKeysWith: { $1 })
+        self.clusters = Set(data.brokers.map(\.cluster).filter { !$0.isEmpty })
         self.writeQueues = []
         self.readQueues = []
         for queue in data.queues {

@@ -38,18 +38,31 @@ package final class OutgoingSend: Sendable {
         case key(String)
     }
 
+    /// What the broker does with it besides storing it.
+    package enum Kind: Hashable, Sendable {
+        case plain
+        /// Becomes visible later.
+        case delayed
+        /// Becomes visible when its transaction is committed.
+        case half
+        /// Is pushed to the client that asked.
+        case reply
+    }
+
     package let topic: String
     package let messages: [OutgoingMessage]
+    package let kind: Kind
     package let isBatch: Bool
     package let placement: Placement
     package let isOneWay: Bool
 
     package init(
-        topic: String, messages: [OutgoingMessage], isBatch: Bool = false,
+        topic: String, messages: [OutgoingMessage], kind: Kind = .plain, isBatch: Bool = false,
         placement: Placement = .anyQueue, isOneWay: Bool = false
     ) {
         self.topic = topic
         self.messages = messages
+        self.kind = kind
         self.isBatch = isBatch
         self.placement = placement
         self.isOneWay = isOneWay
@@ -57,9 +70,11 @@ package final class OutgoingSend: Sendable {
 
     package func replacing(messages: [OutgoingMessage]) -> OutgoingSend {
         OutgoingSend(
-            topic: self.topic, messages: messages, isBatch: self.isBatch,
+            topic: self.topic, messages: messages, kind: self.kind, isBatch: self.isBatch,
             placement: self.placement, isOneWay: self.isOneWay)
     }
+
+    var systemFlag: SystemFlag { self.kind == .half ? .transactionPrepared : [] }
 }
 
 /// Names one `OutgoingSend` until its result.
@@ -80,6 +95,22 @@ package struct Transmission: Sendable {
     package var queue: MessageQueue
     package var address: String
     package var timeout: Duration
+    /// The numbers by which the broker recognizes a repetition.
+    package var stamps: IdempotentStamps?
+
+    /// The messages with their numbers. Interceptors see them before.
+    package func stamped(_ send: OutgoingSend) -> OutgoingSend {
+        guard let stamps = self.stamps else { return send }
+        var messages = send.messages
+        for index in messages.indices {
+            var properties = messages[index].properties
+            stamps.write(to: &properties, at: index)
+            // Readers find no order and no completeness in what becomes visible later, or never.
+            if send.kind != .plain { properties[PropertyName.sequenceDecided] = nil }
+            messages[index].properties = properties
+        }
+        return send.replacing(messages: messages)
+    }
 }
 
 /// What the user hears.

@@ -9,6 +9,8 @@ struct PendingSend: Sendable {
         case unrouted
         /// Waits before the next attempt.
         case pausing
+        /// Waits for a number of its queue.
+        case lined
         case inFlight(queue: MessageQueue, address: String, startedAt: Tick)
     }
 
@@ -55,8 +57,13 @@ extension ProducerEngine {
         guard let timeout = self.configuration.policy.timeout(deadline: deadline, at: now) else {
             return self.fail(id, .deadline, at: now)
         }
-        guard let (queue, address) = self.destination(of: self.sends.values[index], at: now) else {
-            return self.wait(id, for: self.sends.values[index].send.topic, at: now)
+        let destination = self.destination(of: self.sends.values[index], at: now)
+        guard case .queue(let queue, let address) = destination else {
+            return self.notPlaced(id, destination, at: now)
+        }
+        let number = self.number(self.sends.values[index].send, on: queue, at: now)
+        guard case .leaves(let stamps) = number else {
+            return self.notNumbered(id, number, on: queue)
         }
         self.sends.values[index].leaves(for: queue, at: address, now)
         self.effects.append(
@@ -64,29 +71,64 @@ extension ProducerEngine {
                 Transmission(
                     id: id, attempt: self.sends.values[index].attempts,
                     send: self.sends.values[index].send, queue: queue, address: address,
-                    timeout: timeout)))
+                    timeout: timeout, stamps: stamps)))
     }
 
-    private mutating func destination(
-        of pending: PendingSend, at now: Tick
-    ) -> (MessageQueue, String)? {
-        guard let route = self.routes.route(of: pending.send.topic) else { return nil }
+    private enum Destination {
+        case queue(MessageQueue, address: String)
+        case unknown
+        /// It may be stored in a queue where it cannot be sent again.
+        case lost(AttemptFailure)
+    }
+
+    private mutating func destination(of pending: PendingSend, at now: Tick) -> Destination {
+        guard let route = self.routes.route(of: pending.send.topic) else { return .unknown }
         let queue: MessageQueue?
+        switch self.place(bound: pending.send, route: route.writeQueues, at: now) {
+        case .anywhere: queue = self.queue(for: pending, on: route, at: now)
+        case .only(let bound): queue = bound
+        case .wait: return .unknown
+        case .gone(let queue):
+            let reason = "its queue \(queue.queueID) of \(queue.brokerName) takes no messages now"
+            return .lost(pending.lastFailure ?? AttemptFailure(.noRoute, reason: reason))
+        case .tooOld:
+            let reason = "it is too old to be sent again"
+            return .lost(pending.lastFailure ?? AttemptFailure(.timedOut, reason: reason))
+        }
+        guard let queue, let address = route.masterAddress(of: queue.brokerName) else {
+            return .unknown
+        }
+        return .queue(queue, address: address)
+    }
+
+    private mutating func queue(
+        for pending: PendingSend, on route: TopicRoute, at now: Tick
+    ) -> MessageQueue? {
         switch pending.send.placement {
-        case .queue(let chosen): queue = chosen
-        case .key(let key): queue = QueueRotation.queue(forKey: key, among: route.writeQueues)
+        case .queue(let chosen): return chosen
+        case .key(let key): return QueueRotation.queue(forKey: key, among: route.writeQueues)
         case .anyQueue:
             let backoff = self.backoff
             let hasFailed = pending.lastFailure?.isBrokerTrouble == true
-            queue = self.rotation.next(
-                among: route.writeQueues,
-                avoiding: hasFailed ? pending.lastQueue?.brokerName : nil
-            ) { backoff.isAvailable($0, at: now) }
+            var queue: MessageQueue?
+            for _ in 0..<max(1, self.lines.isEmpty ? 1 : route.writeQueues.count) {
+                queue = self.rotation.next(
+                    among: route.writeQueues,
+                    avoiding: hasFailed ? pending.lastQueue?.brokerName : nil
+                ) { backoff.isAvailable($0, at: now) }
+                guard let queue, self.lines[queue] != nil else { break }
+            }
+            return queue
         }
-        guard let queue, let address = route.masterAddress(of: queue.brokerName) else {
-            return nil
+    }
+
+    private mutating func notPlaced(_ id: SendID, _ destination: Destination, at now: Tick) {
+        guard let topic = self.sends[id]?.send.topic else { return }
+        switch destination {
+        case .queue: break
+        case .unknown: self.wait(id, for: topic, at: now)
+        case .lost(let failure): self.fail(id, .attempt(failure), at: now)
         }
-        return (queue, address)
     }
 
     /// Without a usable route there is nothing to try: the next answer of a name server, or the
@@ -114,6 +156,7 @@ extension ProducerEngine {
             self.backoff.failed(queue.brokerName, startedAt: startedAt, at: now)
         }
         if failure.suggestsStaleRoute { self.routes.suspect(pending.send.topic, at: now) }
+        self.numberEnded(pending.send, on: queue, outcome)
         self.sends[id]?.lastFailure = failure
         if outcome.mayHaveBeenStored { self.sends[id]?.mayHaveBeenStored = true }
         let verdict = self.configuration.policy.verdict(
@@ -145,6 +188,8 @@ extension ProducerEngine {
         switch pending.phase {
         case .inFlight: break  // its call has a timeout of its own
         case .pausing: self.place(id, at: now)
+        case .lined where now >= pending.deadline: self.fail(id, .deadline, at: now)
+        case .lined: break
         case .unrouted where now >= pending.deadline:
             let place = self.unrouted[pending.send.topic]?.firstIndex(of: id)
             if let place { self.unrouted[pending.send.topic]?.remove(at: place) }
@@ -178,6 +223,7 @@ extension ProducerEngine {
             case .topicNotFound: .topicNotFound
             case .closed: .closed
             }
+        self.numberGivenUp(pending.send)
         self.finish(id, .failed(pending.failure(said, at: now)))
     }
 }

@@ -12,6 +12,7 @@ extension ProducerEngine {
             self.backoff.keep(only: Set(self.routes.routes.flatMap(\.brokers.keys)))
             self.beat(at: now)
             self.masterChanged(on: route, at: now)
+            self.useReplyTopics(of: route, at: now)
             for id in self.unrouted.removeValue(forKey: route.topic) ?? [] {
                 guard case .unrouted? = self.sends[id]?.phase else { continue }
                 self.place(id, at: now)
@@ -30,6 +31,7 @@ extension ProducerEngine {
             self.backoff.forget(broker)
             self.abandonAttempts(at: broker, except: address, now)
         }
+        self.advanceTransactions(at: now)
     }
 
     private mutating func abandonAttempts(

@@ -1,4 +1,5 @@
 package import ClientCore
+internal import DequeModule
 internal import HeapModule
 package import MessageFormat
 internal import RemotingProtocol
@@ -19,6 +20,14 @@ package struct ProducerEngine: Sendable {
         package var missingTopicWait = Duration.seconds(2)
         /// Spreads producers over the queues.
         package var firstQueue = 0
+        /// Names this producer's numbers: at most 46 bytes, different from every other's, now and
+        /// ever. Without it nothing is numbered.
+        package var session: String?
+        /// Whether brokers store each message once, however often it is sent. Half messages are
+        /// numbered in any case: one that was stored twice would be committed twice.
+        package var isIdempotent = false
+        package var numbering = IdempotentSettings()
+        package var transactions = TransactionEnds.Settings()
 
         package init(group: String, clientID: String, nameServers: [String]) {
             self.group = group
@@ -32,6 +41,7 @@ package struct ProducerEngine: Sendable {
         /// To be answered with `attempted`, always.
         case transmit(Transmission)
         case finished(SendID, SendResult)
+        case transactionEnded(transactionID: String, TransactionEnds.Result)
     }
 
     let configuration: Configuration
@@ -49,6 +59,16 @@ package struct ProducerEngine: Sendable {
     var alarms: Heap<SendAlarm> = []
     var effects: [Effect] = []
     var isClosed = false
+    /// The numbers of what readers see in order, and of what they do not.
+    var numbers: IdempotentWindow?
+    var hiddenNumbers: IdempotentWindow?
+    /// Sends that wait for a number of their queue, in their order.
+    var lines: [MessageQueue: Deque<SendID>] = [:]
+    /// Queues whose lines may move.
+    var freed: Set<MessageQueue> = []
+    var transactions: TransactionEnds
+    /// Whether brokers must know this client wherever replies to its requests may be sent.
+    var expectsReplies = false
 
     package init(_ configuration: Configuration) {
         self.configuration = configuration
@@ -57,6 +77,12 @@ package struct ProducerEngine: Sendable {
             timing: configuration.routes)
         self.heartbeats = Heartbeats(interval: configuration.heartbeatInterval)
         self.rotation = QueueRotation(startingAt: configuration.firstQueue)
+        self.transactions = TransactionEnds(configuration.transactions)
+        guard let session = configuration.session else { return }
+        self.hiddenNumbers = IdempotentWindow(
+            session: "\(session)-h", settings: configuration.numbering)
+        guard configuration.isIdempotent else { return }
+        self.numbers = IdempotentWindow(session: session, settings: configuration.numbering)
     }
 
     /// What to do now, in this order.
@@ -71,8 +97,11 @@ package struct ProducerEngine: Sendable {
         if self.isClosed { return nil }
         return [
             self.routes.nextWakeAt, self.heartbeats.nextWakeAt, self.alarms.min?.at,
+            self.transactions.nextWakeAt,
         ].earliest
     }
+
+    package var policy: SendPolicy { self.configuration.policy }
 
     /// Sends without a result.
     package var pendingCount: Int { self.sends.count }
@@ -85,6 +114,21 @@ extension ProducerEngine {
     package mutating func prepare(_ topic: String, at now: Tick) {
         self.routes.use(topic, at: now)
         self.advance(to: now)
+    }
+
+    /// Requests are sent from now on: every broker that may get their replies hears of this client.
+    package mutating func expectReplies(at now: Tick) {
+        guard !self.expectsReplies else { return }
+        self.expectsReplies = true
+        for route in self.routes.routes { self.useReplyTopics(of: route, at: now) }
+        self.advance(to: now)
+    }
+
+    mutating func useReplyTopics(of route: TopicRoute, at now: Tick) {
+        guard self.expectsReplies else { return }
+        for cluster in route.clusters.sorted() {
+            self.routes.use(ReplyAddress.topic(ofCluster: cluster), at: now)
+        }
     }
 
     /// The user wants this sent. The result follows as an effect with the same id.
@@ -112,11 +156,13 @@ extension ProducerEngine {
         switch answer {
         case .acknowledged(let acknowledgement):
             self.backoff.succeeded(queue.brokerName, startedAt: startedAt)
+            self.numberEnded(self.sends.values[index].send, on: queue, .acknowledged)
             self.sends.remove(at: index)
             self.effects.append(
                 .finished(id, .acknowledged(acknowledgement, queue: queue, attempts: attempt)))
         case .failed(let outcome): self.failed(id, outcome, at: now)
         }
+        self.moveLines(at: now)
     }
 
     /// A one-way send was handed to the connection, or not.
@@ -142,6 +188,9 @@ extension ProducerEngine {
             if let next { self.effects.append(.call(next)) }
             if let change { self.routeChanged(change, at: now) }
             self.askAgainForWaiting(at: now)
+            self.moveLines(at: now)
+        } else if self.transactions.isWaiting(for: token) {
+            self.transactionEndAnswered(token, result, at: now)
         } else {
             let isAnswered = (try? result.get())?.responseCode == .success
             _ = self.heartbeats.ended(token, isAnswered: isAnswered, at: now)
@@ -164,6 +213,8 @@ extension ProducerEngine {
             self.alarms.removeMin()
             self.rang(alarm.id, at: now)
         }
+        self.moveLines(at: now)
+        self.advanceTransactions(at: now)
     }
 
     /// Nothing is sent any more. What waits fails at once, what is under way as unknown.
@@ -171,6 +222,7 @@ extension ProducerEngine {
         guard !self.isClosed else { return }
         self.isClosed = true
         for id in self.sends.keys.sorted() { self.fail(id, .closed, at: now) }
+        self.abandonTransactions()
         for address in self.heartbeats.addresses {
             let call = ClientCall(
                 token: self.tokens.next(), address: address,

@@ -94,6 +94,7 @@ final class ProducerHost {
             }
         case .transmit(let transmission): self.transmit(transmission)
         case .finished(let id, _): self.values[id] = nil
+        case .transactionEnded: break  // it sends none
         }
     }
 
