@@ -133,6 +133,7 @@ let package = Package(
                 "RemotingProtocol", "MessageFormat",
             ]),
         .tests("ClientEngine", ["ClientCore", "RemotingProtocol", "MessageFormat"]),
+        .tests("ApusClient", ["ClientEngine", "RemotingProtocol", "MessageFormat"]),
         .tests(
             "RemotingTransport",
             ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),

@@ -31,6 +31,8 @@ public final class SequenceNumberer: SendInterceptor {
     public func didSend(messageID: String, result: Result<SendReceipt, ApusClientError>) {
         self.numbering.withLock {
             switch result {
+            // What is spooled gets another number when it leaves the spool.
+            case .success(let receipt) where receipt.isSpooled: $0.gaveUp(message: messageID)
             case .success: $0.acknowledged(message: messageID)
             case .failure: $0.gaveUp(message: messageID)
             }

@@ -13,10 +13,12 @@ public struct Message: Hashable, Sendable {
     public var properties: [String: String]
     /// Free for the user.
     public var flag: Int32
+    /// Nil: consumers get it at once.
+    public var delay: Delay?
 
     public init(
         topic: String, body: [UInt8], tag: String? = nil, keys: [String] = [],
-        properties: [String: String] = [:], flag: Int32 = 0
+        properties: [String: String] = [:], flag: Int32 = 0, delay: Delay? = nil
     ) {
         self.topic = topic
         self.body = body
@@ -24,15 +26,16 @@ public struct Message: Hashable, Sendable {
         self.keys = keys
         self.properties = properties
         self.flag = flag
+        self.delay = delay
     }
 
     public init(
         topic: String, body: String, tag: String? = nil, keys: [String] = [],
-        properties: [String: String] = [:], flag: Int32 = 0
+        properties: [String: String] = [:], flag: Int32 = 0, delay: Delay? = nil
     ) {
         self.init(
             topic: topic, body: Array(body.utf8), tag: tag, keys: keys, properties: properties,
-            flag: flag)
+            flag: flag, delay: delay)
     }
 }
 
@@ -52,6 +55,7 @@ extension Message {
         }
         if let shardingKey { properties[PropertyName.shardingKey] = shardingKey }
         for (name, value) in self.properties where !value.isEmpty { properties[name] = value }
+        try self.delay?.write(to: &properties)
         let outgoing = OutgoingMessage(
             body: self.body, properties: properties, uniqueKey: id, flag: self.flag)
         let count = outgoing.properties.pairs.reduce(0) {

@@ -43,7 +43,8 @@ public enum QueueSelection: Hashable, Sendable {
     case hash(shardingKey: String)
 }
 
-/// Proof that a message is stored as durably as its broker promises.
+/// Proof that a message is stored as durably as its broker promises; or, if `isSpooled`, as durably
+/// as the producer's own disk is, on its way to a broker.
 public struct SendReceipt: Hashable, Sendable {
     /// The id that the producer gave the message. Every retry carries the same.
     public var messageID: String
@@ -55,4 +56,9 @@ public struct SendReceipt: Hashable, Sendable {
     public var attempts: Int
     /// The broker's region, if it named one.
     public var region: String?
+    /// Of a delayed message: what `Producer.recall` takes it back with.
+    public var recallHandle: String?
+    /// Whether the message lies in the producer's spool. Then there is no place in a queue yet:
+    /// `offsetMessageID` is empty, `queue.id` and `queueOffset` are -1.
+    public var isSpooled = false
 }

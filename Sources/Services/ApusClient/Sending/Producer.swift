@@ -31,14 +31,30 @@ public final class Producer: Sendable {
         public var inFlightBytesMax = 64 << 20
         /// In the order in which they are called.
         public var interceptors: [any SendInterceptor] = []
+        /// Whether brokers recognize repetitions, so that each message is stored once however often
+        /// it was sent. A message that may be stored already is then repeated to its own queue
+        /// only: while that queue's broker group has no master, it waits.
+        ///
+        /// Off by default: it makes messages some 100 bytes larger, and a producer that may repeat
+        /// elsewhere gets through when a group is gone as a whole. `SequenceNumberer` is not needed
+        /// beside it and left out: the numbers are the same.
+        public var isIdempotent = false
+        /// Asked how a transaction ended when a broker wants to know and nobody here remembers.
+        /// Needed for `sendInTransaction`.
+        public var transactionChecker: TransactionChecker?
+        /// Transactions that may be under way at once.
+        public var transactionsMax = 1024
+        /// Keeps what cannot be sent on this machine's disk until it can. Nil: there is no spool.
+        public var spool: SpoolOptions?
 
         public init() {}
     }
 
-    private let options: Options
-    private let window: InFlightWindow
-    private let connection: ClientConnection
-    private let loop: ProducerLoop
+    let options: Options
+    let window: InFlightWindow
+    let transactions: InFlightWindow
+    let connection: ClientConnection
+    let loop: ProducerLoop
     private let ids: Mutex<MessageIDGenerator>
     private let lastSend = Atomic<UInt64>(0)
     private let isClosed = Atomic<Bool>(false)
@@ -47,17 +63,22 @@ public final class Producer: Sendable {
         self.options = options
         self.window = InFlightWindow(
             countMax: options.inFlightMax, bytesMax: options.inFlightBytesMax)
-        let closings = ClosingsRelay()
-        let connection = ClientConnection(configuration, onClosed: { closings.closed($0) })
+        self.transactions = InFlightWindow(
+            countMax: options.transactionsMax, bytesMax: .max)
+        let events = ProducerEvents()
+        let connection = ClientConnection(
+            configuration, onRequest: { events.received($0, on: $1) },
+            onClosed: { events.closed($0) })
         self.connection = connection
         self.ids = Mutex(
             MessageIDGenerator(
                 ip: connection.identity.ip, processID: connection.identity.processID,
                 instance: connection.identity.instance))
         self.loop = ProducerLoop(
-            connection, engine: Self.engine(connection, options), group: options.group,
-            window: self.window, interceptors: options.interceptors)
-        closings.relay { [weak loop = self.loop] in loop?.post(.connectionClosed($0)) }
+            connection, engine: Self.engine(connection, options), window: self.window,
+            options: options)
+        events.relay(to: self.loop)
+        self.loop.openSpool()
     }
 
     deinit {
@@ -82,6 +103,8 @@ public final class Producer: Sendable {
         engine.routes.interval = connection.configuration.routeInterval
         engine.heartbeatInterval = connection.configuration.heartbeatInterval
         engine.firstQueue = Int(identity.instance)
+        engine.session = "\(identity.clientID)-\(UInt32.random(in: .min ... .max))"
+        engine.isIdempotent = options.isIdempotent
         return ProducerEngine(engine)
     }
 
@@ -110,7 +133,8 @@ extension Producer {
         let outgoing = try self.outgoing(message, selection)
         return try await self.hand(
             OutgoingSend(
-                topic: message.topic, messages: [outgoing], placement: selection.placement),
+                topic: message.topic, messages: [outgoing], kind: message.kind,
+                placement: selection.placement),
             bytes: message.bytes, deadline: deadline)
     }
 
@@ -125,6 +149,9 @@ extension Producer {
         guard messages.allSatisfy({ $0.topic == topic }) else {
             throw ApusClientError(
                 .invalidArgument, "the messages of a batch must have one topic")
+        }
+        guard messages.allSatisfy({ $0.delay == nil }) else {
+            throw ApusClientError(.invalidArgument, "the messages of a batch cannot be delayed")
         }
         var outgoing: [OutgoingMessage] = []
         for message in messages { outgoing.append(try self.outgoing(message, selection)) }
@@ -149,8 +176,8 @@ extension Producer {
         let outgoing = try self.outgoing(message, selection)
         let ticket = try await self.hand(
             OutgoingSend(
-                topic: message.topic, messages: [outgoing], placement: selection.placement,
-                isOneWay: true),
+                topic: message.topic, messages: [outgoing], kind: message.kind,
+                placement: selection.placement, isOneWay: true),
             bytes: message.bytes, deadline: nil)
         _ = try await ticket.receipts
     }
@@ -162,23 +189,29 @@ extension Producer {
     /// the connections. Later sends fail.
     public func close() async {
         guard !self.isClosed.exchange(true, ordering: .relaxed) else { return }
+        self.transactions.close()
+        await self.transactions.untilIdle()
         self.window.close()
         await self.window.untilIdle()
         self.loop.post(.close)
+        self.loop.closeSpool()
         // The goodbyes leave before the connections close: both happen on the loop, in order.
         try? await self.connection.eventLoop.submit {}.get()
         await self.connection.remoting.shutdown()
     }
 
-    private func outgoing(
+    func outgoing(
         _ message: Message, _ selection: QueueSelection
     ) throws(ApusClientError) -> OutgoingMessage {
-        let now = SystemClock.wall()
-        let id = self.ids.withLock { $0.next(at: now) }
-        return try message.outgoing(id: id, shardingKey: selection.shardingKey)
+        try message.outgoing(id: self.newID(), shardingKey: selection.shardingKey)
     }
 
-    private nonisolated(nonsending) func hand(
+    func newID() -> String {
+        let now = SystemClock.wall()
+        return self.ids.withLock { $0.next(at: now) }
+    }
+
+    nonisolated(nonsending) func hand(
         _ send: OutgoingSend, bytes: Int, deadline: Duration?
     ) async throws(ApusClientError) -> SendTicket {
         try await self.window.enter(bytes: bytes)
@@ -189,8 +222,12 @@ extension Producer {
     }
 }
 
+extension Message {
+    fileprivate var kind: OutgoingSend.Kind { self.delay == nil ? .plain : .delayed }
+}
+
 extension QueueSelection {
-    fileprivate var placement: OutgoingSend.Placement {
+    var placement: OutgoingSend.Placement {
         switch self {
         case .roundRobin: .anyQueue
         case .queue(let queue): .queue(queue.queue)

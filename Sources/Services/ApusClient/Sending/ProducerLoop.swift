@@ -17,6 +17,9 @@ final class ProducerLoop: Sendable {
         case ended(CallToken, CallResult)
         case connectionClosed(String)
         case prepare(topic: String)
+        case transaction(TransactionInput)
+        case expectReplies
+        case spool(SpoolEvent)
         case close
     }
 
@@ -31,25 +34,40 @@ final class ProducerLoop: Sendable {
         var wake: (task: Scheduled<Void>, at: Tick)?
         /// What has left the window since it was told last.
         var left = (count: 0, bytes: 0)
+        var transactions = TransactionDesk()
+        /// Nil without a spool.
+        var spool: SpoolDesk?
     }
 
     let connection: ClientConnection
     let window: InFlightWindow
-    private let group: String
+    let group: String
+    let checker: TransactionChecker?
+    let replies = ReplyTable()
+    let spoolFiles: SpoolFiles?
+    let lastSpoolProgress = Mutex(SpoolProgress())
     private let interceptors: [any SendInterceptor]
     private let inbox = Mutex(Inbox())
     private let state: NIOLoopBoundBox<State>
 
     init(
-        _ connection: ClientConnection, engine: ProducerEngine, group: String,
-        window: InFlightWindow, interceptors: [any SendInterceptor]
+        _ connection: ClientConnection, engine: ProducerEngine, window: InFlightWindow,
+        options: Producer.Options
     ) {
         self.connection = connection
         self.window = window
-        self.group = group
-        self.interceptors = interceptors
-        self.state = .makeBoxSendingValue(
-            State(engine: engine), eventLoop: connection.eventLoop)
+        self.group = options.group
+        self.checker = options.transactionChecker
+        // The numbers of an idempotent producer serve their readers, too.
+        self.interceptors = options.interceptors.filter {
+            !(options.isIdempotent && $0 is SequenceNumberer)
+        }
+        self.spoolFiles = options.spool.map {
+            SpoolFiles($0.directory, logger: connection.configuration.logger)
+        }
+        var state = State(engine: engine)
+        state.spool = options.spool.map { SpoolDesk($0) }
+        self.state = .makeBoxSendingValue(state, eventLoop: connection.eventLoop)
     }
 
     /// From any thread.
@@ -72,17 +90,21 @@ final class ProducerLoop: Sendable {
         }
         let now = SystemClock.now()
         self.state.withValue { state in
-            for input in inputs { Self.apply(input, to: &state, at: now) }
+            for input in inputs { self.apply(input, to: &state, at: now) }
             self.carryOut(&state, at: now)
         }
     }
 
-    private static func apply(_ input: Input, to state: inout State, at now: Now) {
+    private func apply(_ input: Input, to state: inout State, at now: Now) {
         let tick = now.tick
         switch input {
         case .send(let id, let send, let deadline, let ticket):
             state.tickets[id] = ticket
-            state.engine.send(send, as: id, deadline: deadline, at: tick)
+            if state.spool?.wants(send) == true {
+                self.sendOrSpool(id, send, deadline: deadline, &state, at: now)
+            } else {
+                state.engine.send(send, as: id, deadline: deadline, at: tick)
+            }
         case .attempted(let id, let attempt, let answer):
             state.engine.attempted(id, attempt: attempt, answer, at: tick)
         case .sentOneWay(let id, let attempt, let failure):
@@ -90,7 +112,12 @@ final class ProducerLoop: Sendable {
         case .ended(let token, let result): state.engine.ended(token, result, at: tick)
         case .connectionClosed(let address): state.engine.closed(address, at: tick)
         case .prepare(let topic): state.engine.prepare(topic, at: tick)
-        case .close: state.engine.close(at: tick)
+        case .transaction(let input): self.apply(input, to: &state, at: tick)
+        case .expectReplies: state.engine.expectReplies(at: tick)
+        case .spool(let event): self.apply(event, to: &state, at: now)
+        case .close:
+            state.spool?.isClosed = true
+            state.engine.close(at: tick)
         }
     }
 }
@@ -99,13 +126,11 @@ final class ProducerLoop: Sendable {
 
 extension ProducerLoop {
     private func carryOut(_ state: inout State, at now: Now) {
-        for effect in state.engine.takeEffects() {
-            switch effect {
-            case .call(let call):
-                self.connection.perform(call) { self.post(.ended($0, $1)) }
-            case .transmit(let transmission): self.transmit(transmission, at: now.wall)
-            case .finished(let id, let result): self.finish(id, result, &state)
-            }
+        // Spooling a message that failed may send others.
+        var effects = state.engine.takeEffects()
+        while !effects.isEmpty {
+            for effect in effects { self.perform(effect, &state, at: now) }
+            effects = state.engine.takeEffects()
         }
         if state.left.count > 0 {
             self.window.leave(count: state.left.count, bytes: state.left.bytes)
@@ -114,8 +139,22 @@ extension ProducerLoop {
         self.scheduleWake(&state)
     }
 
+    private func perform(
+        _ effect: ProducerEngine.Effect, _ state: inout State, at now: Now
+    ) {
+        switch effect {
+        case .call(let call):
+            self.connection.perform(call) { self.post(.ended($0, $1)) }
+        case .transmit(let transmission): self.transmit(transmission, at: now.wall)
+        case .finished(let id, let result):
+            if !self.spoolTakes(id, result, &state, at: now) { self.finish(id, result, &state) }
+        case .transactionEnded(let id, let result):
+            state.transactions.ended(id, result)
+        }
+    }
+
     private func transmit(_ transmission: Transmission, at now: Timestamp) {
-        let send = self.intercepted(transmission)
+        let send = transmission.stamped(self.intercepted(transmission))
         let command = SendCommand.command(
             send, to: transmission.queue, group: self.group, at: now)
         let (id, attempt) = (transmission.id, transmission.attempt)
@@ -156,8 +195,6 @@ extension ProducerLoop {
 
     private func finish(_ id: SendID, _ result: SendResult, _ state: inout State) {
         guard let ticket = state.tickets.removeValue(forKey: id) else { return }
-        state.left.count += 1
-        state.left.bytes += ticket.bytes
         let outcome: SendTicket.Outcome =
             switch result {
             case .acknowledged(let acknowledgement, let queue, let attempts):
@@ -165,6 +202,12 @@ extension ProducerLoop {
             case .sentOneWay: .success([])
             case .failed(let failure): .failure(ApusClientError(failure))
             }
+        self.finish(ticket, outcome, &state)
+    }
+
+    func finish(_ ticket: SendTicket, _ outcome: SendTicket.Outcome, _ state: inout State) {
+        state.left.count += 1
+        state.left.bytes += ticket.bytes
         self.report(outcome, of: ticket)
         ticket.finish(outcome)
     }
@@ -186,7 +229,8 @@ extension ProducerLoop {
     }
 
     private func scheduleWake(_ state: inout State) {
-        guard let next = state.engine.nextWakeAt else {
+        let wakes = [state.engine.nextWakeAt, state.spool?.nextWakeAt]
+        guard let next = wakes.compactMap(\.self).min() else {
             state.wake?.task.cancel()
             state.wake = nil
             return
@@ -204,6 +248,7 @@ extension ProducerLoop {
         self.state.withValue { state in
             state.wake = nil
             state.engine.advance(to: now.tick)
+            self.advanceSpool(&state, at: now)
             self.carryOut(&state, at: now)
         }
     }

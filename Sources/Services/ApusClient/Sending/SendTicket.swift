@@ -103,6 +103,16 @@ public final class SendTicket: Sendable {
 }
 
 extension SendTicket {
+    /// Receipts of messages that lie in the producer's spool.
+    func spooledReceipts(topic: String) -> [SendReceipt] {
+        self.messageIDs.map { id in
+            SendReceipt(
+                messageID: id, offsetMessageID: "",
+                queue: TopicQueue(topic: topic, brokerName: "", id: -1), queueOffset: -1,
+                attempts: 0, isSpooled: true)
+        }
+    }
+
     /// One receipt per message. A broker gives a batch consecutive places on one queue.
     func receipts(
         _ acknowledgement: SendAcknowledgement, queue: MessageQueue, attempts: Int
@@ -117,7 +127,8 @@ extension SendTicket {
             SendReceipt(
                 messageID: id, offsetMessageID: index < offsetIDs.count ? offsetIDs[index] : "",
                 queue: queue, queueOffset: acknowledgement.queueOffset.value &+ Int64(index),
-                attempts: attempts, region: acknowledgement.region)
+                attempts: attempts, region: acknowledgement.region,
+                recallHandle: acknowledgement.recallHandle)
         }
     }
 }

@@ -1,0 +1,21 @@
+import ClientEngine
+
+/// A message that a `SimpleConsumer` received and that is hidden from the group's other consumers
+/// for a while.
+public struct HiddenMessage: Sendable {
+    public let message: ReceivedMessage
+    /// How often it was given out before.
+    public var deliveryCount: Int { self.message.reconsumeTimes }
+    /// Names this delivery; it changes when the invisible time does.
+    public var handle: String { self.ticket.text }
+    let ticket: PopTicket
+
+    init(_ message: ReceivedMessage, _ ticket: PopTicket) {
+        self.message = message
+        self.ticket = ticket
+    }
+
+    init(_ popped: PoppedMessage) {
+        self.init(ReceivedMessage(popped.message), popped.ticket)
+    }
+}
