@@ -74,7 +74,7 @@ struct DeliveryStateTests {
         Self.expectSame(state, copy)
     }
 
-    @Test("kinds of others are left to them", arguments: [UInt16(0), 7, 100, .max])
+    @Test("kinds of others are left to them", arguments: [UInt16(0), 9, 100, .max])
     func foreignKinds(kind: UInt16) throws {
         var state = Self.fresh()
         #expect(try state.apply(StateRecord(kind: kind, payload: [1, 2, 3])) == false)
@@ -115,6 +115,8 @@ struct DeliveryStateTests {
         #expect(state.groups.all == copy.groups.all)
         #expect(state.groups.dataVersion == copy.groups.dataVersion)
         #expect(state.offsets.all == copy.offsets.all)
+        #expect(state.offsets.allResets == copy.offsets.allResets)
+        #expect(state.lockOwners.all == copy.lockOwners.all)
         copy.checkInvariants()
     }
 
@@ -153,6 +155,31 @@ struct DeliveryStateTests {
                 }
             }
             return DeliveryState.records(of: state.offsets.takeDirty())
+        },
+        { state in
+            let offsets = [Int32(0): QueueOffset(1), 1: QueueOffset(2), 7: QueueOffset(3)]
+            #expect(state.offsets.reset(group: "G", topic: "T", to: offsets) == nil)
+            #expect(state.offsets.reset(group: "G", topic: "U", to: offsets) == nil)
+            return DeliveryState.recordsOfReset(group: "G", topic: "T", to: offsets)
+                + DeliveryState.recordsOfReset(group: "G", topic: "U", to: offsets)
+        },
+        { state in
+            state.offsets.endReset(group: "G", topic: "T", queueID: 1)
+            return DeliveryState.recordsOfEndedReset(
+                group: "G", topic: "T", queueID: 1, at: QueueOffset(2))
+        },
+        { state in
+            let changes = (0..<5).map {
+                LockOwner(
+                    group: "G",
+                    queue: MessageQueue(topic: "T", brokerName: "b", queueID: Int32($0)),
+                    clientID: $0 < 3 ? "c1" : "c2")
+            }
+            for change in changes { state.lockOwners.note(change) }
+            var free = changes[4]
+            free.clientID = nil
+            state.lockOwners.note(free)
+            return LockOwners.records(of: changes) + LockOwners.records(of: [free])
         },
         { state in
             state.offsets.remove(group: "H")
@@ -206,7 +233,7 @@ struct HostileStateRecordTests {
         }
     }
 
-    @Test("random bytes are refused or make sense", arguments: 1...6 as ClosedRange<UInt16>)
+    @Test("random bytes are refused or make sense", arguments: (1...8).map { UInt16($0) } + [50])
     func random(kind: UInt16) {
         var random = SplitMix(seed: UInt64(kind))
         for _ in 0..<2_000 {

@@ -79,6 +79,33 @@ struct OrderLocksTests {
         self.locks.checkInvariants()
     }
 
+    @Test("what changes hands is told once; renewals are not")
+    mutating func changes() {
+        _ = self.lock("c1", [self.queues[0], self.queues[1]])
+        #expect(self.locks.takeChanges().map(\.clientID) == ["c1", "c1"])
+        _ = self.lock("c1", [self.queues[0]], at: 20)
+        #expect(self.locks.takeChanges() == [])
+        self.locks.unlock(group: "G", clientID: "c1", queues: [self.queues[0]])
+        _ = self.lock("c2", [self.queues[1]], at: 70)
+        #expect(self.locks.takeChanges().map(\.clientID) == [nil, "c2"])
+        self.locks.advance(to: .seconds(200))
+        #expect(self.locks.takeChanges().map(\.clientID) == [nil])
+    }
+
+    @Test("inherited locks keep others waiting for the time given, and their owners not at all")
+    mutating func inheriting() {
+        let owners = self.queues.map { LockOwner(group: "G", queue: $0, clientID: "c1") }
+        self.locks.inherit(owners, for: .seconds(35), at: .seconds(100)) { _ in ConnectionKey(4) }
+        self.locks.checkInvariants()
+        #expect(self.locks.takeChanges() == [])
+        #expect(self.lock("c2", self.queues, at: 134) == [])
+        #expect(self.lock("c1", [self.queues[0]], connection: 9, at: 134) == [self.queues[0]])
+        #expect(self.lock("c2", [self.queues[0], self.queues[1]], at: 135) == [self.queues[1]])
+        self.locks.closed(ConnectionKey(4))
+        #expect(self.lock("c2", self.queues, at: 135) == [self.queues[1], self.queues[2]])
+        self.locks.checkInvariants()
+    }
+
     @Test("the number of locks is bounded")
     mutating func bounded() {
         self.locks = OrderLocks(countMax: 2)

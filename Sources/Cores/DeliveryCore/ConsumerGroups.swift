@@ -21,6 +21,10 @@ package struct ConsumerGroups: Sendable {
     /// Heartbeats that were ignored because the connection is in too many groups.
     package private(set) var refusedCount = 0
 
+    /// What happened since it was last taken; beyond a bound it is forgotten.
+    private var changes: [MembershipChange] = []
+    private static let changesMax = 4_096
+
     package init(limits: MembershipLimits = MembershipLimits()) { self.limits = limits }
 
     /// A member reported itself. `subscriptions` nil: it left them out, those known stay.
@@ -46,6 +50,9 @@ package struct ConsumerGroups: Sendable {
                 group.subscribe($0, atMost: self.limits.subscriptionsPerGroupMax)
             } ?? false
         self.groups[name] = group
+        if membersChanged || subscriptionsChanged {
+            self.note(membersChanged ? .joined : .subscriptionChanged, member, group)
+        }
         self.quietUntil = self.quietUntil ?? now + self.limits.silenceMax
         return membersChanged || subscriptionsChanged ? self.notification(for: group) : []
     }
@@ -56,13 +63,15 @@ package struct ConsumerGroups: Sendable {
     ) -> [Effect] {
         guard self.groups[name]?.members[connection]?.clientID == clientID else { return [] }
         self.groups[name]?.notifyEnabled = notifyEnabled
-        return self.remove([connection], from: name)
+        return self.remove([connection], from: name, because: .unregistered)
     }
 
     /// A connection closed: its groups hear of it at once.
     package mutating func closed(_ connection: ConnectionKey) -> [Effect] {
         let names = self.groupsOfConnection[connection, default: []].sorted()
-        return names.flatMap { self.remove([connection], from: $0) }
+        return names.flatMap {
+            self.remove([connection], from: $0, because: .connectionClosed)
+        }
     }
 
     /// Time has passed: members that were silent for too long leave.
@@ -70,7 +79,9 @@ package struct ConsumerGroups: Sendable {
         guard let quietUntil, quietUntil <= now else { return [] }
         let limit = Tick(nanoseconds: now.nanoseconds - Tick(self.limits.silenceMax).nanoseconds)
         let effects = self.groups.keys.sorted().flatMap { name in
-            self.remove(self.groups[name]?.members.silent(since: limit) ?? [], from: name)
+            self.remove(
+                self.groups[name]?.members.silent(since: limit) ?? [], from: name,
+                because: .silent)
         }
         let oldest = self.groups.values.lazy.compactMap(\.members.oldestSeen).min()
         self.quietUntil = oldest.map { $0 + self.limits.silenceMax }
@@ -87,12 +98,14 @@ package struct ConsumerGroups: Sendable {
         return true
     }
 
-    private mutating func remove(_ connections: [ConnectionKey], from name: String) -> [Effect] {
+    private mutating func remove(
+        _ connections: [ConnectionKey], from name: String, because reason: MembershipChange.Kind
+    ) -> [Effect] {
         guard !connections.isEmpty, var group = self.groups.removeValue(forKey: name) else {
             return []
         }
         for connection in connections {
-            _ = group.members.remove(connection)
+            if let member = group.members.remove(connection) { self.note(reason, member, group) }
             self.groupsOfConnection[connection]?.remove(name)
             if self.groupsOfConnection[connection]?.isEmpty == true {
                 self.groupsOfConnection[connection] = nil
@@ -100,6 +113,21 @@ package struct ConsumerGroups: Sendable {
         }
         if !group.members.isEmpty { self.groups[name] = group }
         return self.notification(for: group)
+    }
+
+    private mutating func note(
+        _ kind: MembershipChange.Kind, _ member: GroupMember, _ group: ConsumerGroup
+    ) {
+        guard self.changes.count < Self.changesMax else { return }
+        self.changes.append(
+            MembershipChange(
+                group: group.name, clientID: member.clientID, address: member.address, kind: kind,
+                members: group.members.count))
+    }
+
+    /// Who came, left or changed its mind since this was last asked.
+    package mutating func takeChanges() -> [MembershipChange] {
+        exchange(&self.changes, with: [])
     }
 
     private func notification(for group: ConsumerGroup) -> [Effect] {

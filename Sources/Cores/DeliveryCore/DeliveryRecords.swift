@@ -30,17 +30,19 @@ enum DeliveryRecords {
         return StateRecord(kind: DeliveryRecordKind.offsetsRemoved.rawValue, payload: writer.bytes)
     }
 
-    static func offsets(_ offsets: [OffsetRecord]) -> [StateRecord] {
+    static func offsets(
+        _ offsets: [OffsetRecord], as kind: DeliveryRecordKind = .offsets
+    ) -> [StateRecord] {
         var records: [StateRecord] = []
         var writer = StateWriter()
         for run in Self.runs(of: offsets) {
             if writer.bytes.count + Self.bytes(of: run) > Self.bytesMax {
-                records.append(Self.record(.offsets, writer))
+                records.append(Self.record(kind, writer))
                 writer = StateWriter()
             }
             Self.write(run, to: &writer)
         }
-        return offsets.isEmpty ? [] : records + [Self.record(.offsets, writer)]
+        return offsets.isEmpty ? [] : records + [Self.record(kind, writer)]
     }
 
     /// Neighbours of one group and topic. None is too long for a record of its own.

@@ -5,11 +5,16 @@ package struct DeliverySettings: Hashable, Sendable {
     package var autoCreateTopic: Bool
     package var autoCreateGroup: Bool
     package var delays = DelaySettings()
+    package var transactions = TransactionSettings()
+    package var idempotence = IdempotenceSettings()
+    package var pops = PopSettings()
+    package var requestModesMax = 100_000
 
     /// Bounds of the tables: what clients create by themselves ends here.
     package var topicsMax = 100_000
     package var groupsMax = 100_000
     package var offsetsMax = 4_000_000
+    package var locksMax = 1_000_000
 
     package init(
         cluster: String = "DefaultCluster", brokerName: String = "broker-a",

@@ -8,7 +8,12 @@ extension DeliveryState {
         kind: UInt16, payload: UnsafeRawBufferPointer
     ) throws(StateRecordError) -> Bool {
         guard let kind = DeliveryRecordKind(rawValue: kind) else {
-            return try self.delays.apply(kind: kind, payload: payload)
+            if try self.delays.apply(kind: kind, payload: payload) { return true }
+            if try self.lockOwners.apply(kind: kind, payload: payload) { return true }
+            if try self.transactions.apply(kind: kind, payload: payload) { return true }
+            if try self.pops.apply(kind: kind, payload: payload) { return true }
+            if try self.requestModes.apply(kind: kind, payload: payload) { return true }
+            return try self.idempotence.apply(kind: kind, payload: payload)
         }
         var reader = try StateReader(payload)
         switch kind {
@@ -16,7 +21,15 @@ extension DeliveryState {
         case .topicsDeleted: try self.applyDeletedTopics(&reader)
         case .groupsPut: try self.applyGroups(&reader)
         case .groupsDeleted: try self.applyDeletedGroups(&reader)
-        case .offsets: try self.applyOffsets(&reader)
+        case .offsets:
+            for record in try reader.offsetRecords() { self.offsets.restore(record) }
+        case .offsetsReset:
+            for record in try reader.offsetRecords() { self.offsets.restoreReset(record) }
+        case .resetsEnded:
+            for record in try reader.offsetRecords() {
+                self.offsets.endReset(
+                    group: record.group, topic: record.topic, queueID: record.queueID)
+            }
         case .offsetsRemoved: try self.applyRemovedOffsets(&reader)
         }
         return true
@@ -55,7 +68,10 @@ extension DeliveryState {
         _ reader: inout StateReader
     ) throws(StateRecordError) {
         let version = try reader.dataVersion()
-        for name in try reader.names("topic") { self.topics.restoreDeletion(of: name) }
+        for name in try reader.names("topic") {
+            self.topics.restoreDeletion(of: name)
+            self.idempotence.removeTopic(name)
+        }
         self.topics.dataVersion = version
     }
 
@@ -65,23 +81,6 @@ extension DeliveryState {
         let version = try reader.dataVersion()
         for name in try reader.names("group") { self.groups.restoreDeletion(of: name) }
         self.groups.dataVersion = version
-    }
-
-    private mutating func applyOffsets(_ reader: inout StateReader) throws(StateRecordError) {
-        var records: [OffsetRecord] = []
-        while !reader.isAtEnd {
-            let group = try reader.name(of: "group", ResourceName.problem(withGroup:))
-            let topic = try reader.name(of: "topic", ResourceName.problem(withTopic:))
-            for _ in 0..<(try reader.integer(UInt32.self)) {
-                let queueID = try reader.integer(Int32.self)
-                let offset = QueueOffset(try reader.integer(Int64.self))
-                guard queueID >= 0 else { throw .illegalValue(field: "queue id") }
-                guard offset >= .zero else { throw .illegalValue(field: "offset") }
-                records.append(
-                    OffsetRecord(group: group, topic: topic, queueID: queueID, offset: offset))
-            }
-        }
-        for record in records { self.offsets.restore(record) }
     }
 
     private mutating func applyRemovedOffsets(
@@ -105,6 +104,24 @@ extension StateReader {
         var names: [String] = []
         while !self.isAtEnd { names.append(try self.text(field)) }
         return names
+    }
+
+    /// Offsets up to the end.
+    fileprivate mutating func offsetRecords() throws(StateRecordError) -> [OffsetRecord] {
+        var records: [OffsetRecord] = []
+        while !self.isAtEnd {
+            let group = try self.name(of: "group", ResourceName.problem(withGroup:))
+            let topic = try self.name(of: "topic", ResourceName.problem(withTopic:))
+            for _ in 0..<(try self.integer(UInt32.self)) {
+                let queueID = try self.integer(Int32.self)
+                let offset = QueueOffset(try self.integer(Int64.self))
+                guard queueID >= 0 else { throw .illegalValue(field: "queue id") }
+                guard offset >= .zero else { throw .illegalValue(field: "offset") }
+                records.append(
+                    OffsetRecord(group: group, topic: topic, queueID: queueID, offset: offset))
+            }
+        }
+        return records
     }
 
     fileprivate mutating func name(

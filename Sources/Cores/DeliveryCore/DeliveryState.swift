@@ -10,12 +10,28 @@ package struct DeliveryState: Sendable {
     package var groups: GroupTable
     package var offsets: OffsetTable
     package var delays: DelaySchedule
+    /// Who consumes which queue in order.
+    package var lockOwners = LockOwners()
+    package var transactions: Transactions
+    package var idempotence: IdempotenceTable
+    package var pops: PopLedger
+    package var requestModes: RequestModeTable
 
     package init(settings: DeliverySettings, at now: Timestamp = Timestamp(milliseconds: 0)) {
         self.topics = TopicTable(settings: settings, at: now)
         self.groups = GroupTable(settings: settings, at: now)
         self.offsets = OffsetTable(offsetsMax: settings.offsetsMax)
         self.delays = DelaySchedule(settings: settings.delays)
+        self.transactions = Transactions(settings: settings.transactions)
+        self.idempotence = IdempotenceTable(settings: settings.idempotence)
+        self.pops = PopLedger(settings: settings.pops)
+        self.requestModes = RequestModeTable(choicesMax: settings.requestModesMax)
+    }
+
+    /// This broker is the master from now on: time makes things happen here.
+    package mutating func becameMaster(at now: Now) {
+        self.transactions.becameMaster(at: now)
+        self.idempotence.becameMaster(at: now.tick)
     }
 
     package func checkInvariants() {
@@ -23,6 +39,10 @@ package struct DeliveryState: Sendable {
         self.groups.checkInvariants()
         self.offsets.checkInvariants()
         self.delays.checkInvariants()
+        self.lockOwners.checkInvariants()
+        self.transactions.checkInvariants()
+        self.idempotence.checkInvariants()
+        self.pops.checkInvariants()
     }
 }
 
@@ -44,6 +64,10 @@ package enum DeliveryRecordKind: UInt16, Hashable, Sendable, CaseIterable {
     case offsets = 5
     /// Group, topic; an empty one stands for every one. Not both are empty.
     case offsetsRemoved = 6
+    /// As `offsets`: where operators moved groups, until their consumers have followed.
+    case offsetsReset = 7
+    /// As `offsets`: where they have.
+    case resetsEnded = 8
 }
 
 extension DeliveryState {
@@ -78,6 +102,25 @@ extension DeliveryState {
         DeliveryRecords.offsetsRemoved(group: group ?? "", topic: topic ?? "")
     }
 
+    /// What the log must hold after an operator moved a group on queues of a topic.
+    package static func recordsOfReset(
+        group: String, topic: String, to offsets: [Int32: QueueOffset]
+    ) -> [StateRecord] {
+        DeliveryRecords.offsets(
+            offsets.map {
+                OffsetRecord(group: group, topic: topic, queueID: $0.key, offset: $0.value)
+            }.sorted(), as: .offsetsReset)
+    }
+
+    /// What the log must hold after a group's consumers have followed.
+    package static func recordsOfEndedReset(
+        group: String, topic: String, queueID: Int32, at offset: QueueOffset
+    ) -> [StateRecord] {
+        DeliveryRecords.offsets(
+            [OffsetRecord(group: group, topic: topic, queueID: queueID, offset: offset)],
+            as: .resetsEnded)
+    }
+
     /// The whole state. It replaces what was there: apply it to a fresh value.
     package func snapshot() -> [StateRecord] {
         let topics = self.topics
@@ -88,7 +131,13 @@ extension DeliveryState {
             + DeliveryRecords.groups(groups.remembered, version: groups.dataVersion)
             + DeliveryRecords.deleted(
                 .groupsDeleted, groups.deletedSystemNames, version: groups.dataVersion)
+            + DeliveryRecords.offsets(self.offsets.allResets, as: .offsetsReset)
             + DeliveryRecords.offsets(self.offsets.all)
             + self.delays.snapshotRecords()
+            + self.lockOwners.snapshotRecords()
+            + self.transactions.snapshotRecords()
+            + self.idempotence.snapshotRecords()
+            + self.pops.snapshotRecords()
+            + self.requestModes.snapshotRecords()
     }
 }

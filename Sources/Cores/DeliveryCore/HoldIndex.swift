@@ -45,6 +45,9 @@ struct HoldIndex: Sendable {
 
     func isWaiting(on queue: QueueKey) -> Bool { self.byQueue[queue] != nil }
 
+    /// The oldest first.
+    func waiting(on queue: QueueKey) -> [UInt64] { self.byQueue[queue]?.numbers ?? [] }
+
     /// Nil: too many are held.
     mutating func insert(_ place: HeldPlace) -> UInt64? {
         guard self.places.count < self.countMax,

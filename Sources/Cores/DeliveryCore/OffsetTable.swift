@@ -41,24 +41,28 @@ package enum CommitRefusal: Error, Hashable, Sendable {
 /// until the engine takes it for the log, so that a queue which moves a thousand times between
 /// two records costs one entry.
 package struct OffsetTable: Sendable {
-    private struct Pair: Hashable {
+    struct Pair: Hashable {
         var group: String
         var topic: String
     }
 
-    private struct Progress {
+    struct Progress {
         var offsets: [Int32: QueueOffset] = [:]
         var dirty: Set<Int32> = []
+        /// Queues on which the group's consumers have to follow an operator.
+        var resets: [Int32: PendingReset] = [:]
     }
 
-    private let offsetsMax: Int
-    private var table: [Pair: Progress] = [:]
+    let offsetsMax: Int
+    var table: [Pair: Progress] = [:]
     private var dirtyPairs: Set<Pair> = []
     private var topicsOfGroup: [String: Set<String>] = [:]
     private var groupsOfTopic: [String: Set<String>] = [:]
 
     /// How many queues of groups have an offset.
     package private(set) var count = 0
+    /// On how many of them its consumers have to follow an operator.
+    package internal(set) var resetCount = 0
 
     package init(offsetsMax: Int = DeliverySettings().offsetsMax) { self.offsetsMax = offsetsMax }
 
@@ -106,6 +110,7 @@ package struct OffsetTable: Sendable {
         let pair = Pair(group: group, topic: topic)
         guard let progress = self.table.removeValue(forKey: pair) else { return false }
         self.count -= progress.offsets.count
+        self.resetCount -= progress.resets.count
         self.dirtyPairs.remove(pair)
         self.topicsOfGroup[group]?.remove(topic)
         if self.topicsOfGroup[group]?.isEmpty == true { self.topicsOfGroup[group] = nil }
@@ -156,7 +161,7 @@ package struct OffsetTable: Sendable {
         return true
     }
 
-    private func refusal(of pair: Pair) -> CommitRefusal? {
+    func refusal(of pair: Pair) -> CommitRefusal? {
         if self.count >= self.offsetsMax { return .tableFull(offsetsMax: self.offsetsMax) }
         let isNamed =
             ResourceName.problem(withGroup: pair.group) == nil
@@ -198,12 +203,14 @@ extension OffsetTable {
 
     package func checkInvariants() {
         precondition(self.count == self.table.values.reduce(0) { $0 + $1.offsets.count })
+        precondition(self.resetCount == self.table.values.reduce(0) { $0 + $1.resets.count })
         for (pair, progress) in self.table {
             precondition(!progress.offsets.isEmpty, "a pair without offsets is forgotten")
             precondition(self.topicsOfGroup[pair.group]?.contains(pair.topic) == true)
             precondition(self.groupsOfTopic[pair.topic]?.contains(pair.group) == true)
             precondition(progress.dirty.isEmpty != self.dirtyPairs.contains(pair))
             precondition(progress.dirty.allSatisfy { progress.offsets[$0] != nil })
+            precondition(progress.resets.keys.allSatisfy { progress.offsets[$0] != nil })
         }
         precondition(self.dirtyPairs.allSatisfy { self.table[$0] != nil })
         precondition(self.topicsOfGroup.values.reduce(0) { $0 + $1.count } == self.table.count)

@@ -17,6 +17,8 @@ package struct OrderLocks: Sendable {
     private var locks: [String: [MessageQueue: Lock]] = [:]
     private var groupsOfConnection: [ConnectionKey: Set<String>] = [:]
     private var sweepAt: Tick?
+    /// Queues that changed hands.
+    private var changed: [String: Set<MessageQueue>] = [:]
 
     package private(set) var count = 0
 
@@ -42,14 +44,54 @@ package struct OrderLocks: Sendable {
                 clientID: clientID, connection: connection, renewedAt: now)
             self.groupsOfConnection[connection, default: []].insert(group)
             if present == nil { self.count += 1 }
+            if present?.clientID != clientID { self.changed[group, default: []].insert(queue) }
             return true
         }
+    }
+
+    /// Takes over locks that were granted before this broker was the master, or before it started
+    /// again. How long ago they were renewed is not known: each lives as long as its owner may rely
+    /// on it at most.
+    ///
+    /// `connection` tells through which connection an owner is here, if it is.
+    package mutating func inherit(
+        _ owners: [LockOwner], for time: Duration, at now: Tick,
+        connection: (LockOwner) -> ConnectionKey?
+    ) {
+        let renewedAt = Tick(
+            nanoseconds: (now + time).nanoseconds - Tick(self.lifetime).nanoseconds)
+        for owner in owners where self.count < self.countMax {
+            guard let clientID = owner.clientID, self.locks[owner.group]?[owner.queue] == nil
+            else { continue }
+            let connection = connection(owner) ?? Self.noConnection
+            self.locks[owner.group, default: [:]][owner.queue] = Lock(
+                clientID: clientID, connection: connection, renewedAt: renewedAt)
+            self.groupsOfConnection[connection, default: []].insert(owner.group)
+            self.count += 1
+            self.sweepAt = self.sweepAt ?? now + self.lifetime
+        }
+    }
+
+    /// Engines do not come so far.
+    private static let noConnection = ConnectionKey(.max)
+
+    /// What changed hands since this was last asked, sorted: who holds it now.
+    package mutating func takeChanges() -> [LockOwner] {
+        guard !self.changed.isEmpty else { return [] }
+        let changed = exchange(&self.changed, with: [:])
+        return changed.flatMap { group, queues in
+            queues.map {
+                LockOwner(
+                    group: group, queue: $0, clientID: self.locks[group]?[$0]?.clientID)
+            }
+        }.sorted(by: LockOwner.precedes)
     }
 
     /// Frees those of the queues that the client holds.
     package mutating func unlock(group: String, clientID: String, queues: [MessageQueue]) {
         for queue in queues where self.locks[group]?[queue]?.clientID == clientID {
             self.locks[group]?[queue] = nil
+            self.changed[group, default: []].insert(queue)
             self.count -= 1
         }
         if self.locks[group]?.isEmpty == true { self.locks[group] = nil }
@@ -100,8 +142,11 @@ package struct OrderLocks: Sendable {
 
     private mutating func removeAll(of group: String, where isOver: (Lock) -> Bool) {
         guard let before = self.locks[group] else { return }
-        let left = before.filter { !isOver($0.value) }
-        self.count -= before.count - left.count
+        let over = before.filter { isOver($0.value) }
+        guard !over.isEmpty else { return }
+        self.changed[group, default: []].formUnion(over.keys)
+        let left = before.filter { over[$0.key] == nil }
+        self.count -= over.count
         self.locks[group] = left.isEmpty ? nil : left
     }
 

@@ -7,6 +7,9 @@ package struct ProducerGroups: Sendable {
     private var groups: [String: GroupMembers] = [:]
     private var groupsOfConnection: [ConnectionKey: Set<String>] = [:]
     private var quietUntil: Tick?
+    private var turns: UInt64 = 0
+    /// Through which connections a client is here, and in how many groups each.
+    private var connectionsOfClient: [String: [ConnectionKey: Int]] = [:]
 
     /// Heartbeats that were ignored because the connection is in too many groups.
     package private(set) var refusedCount = 0
@@ -22,7 +25,13 @@ package struct ProducerGroups: Sendable {
         self.groupsOfConnection[member.connection, default: []].insert(name)
         var member = member
         member.lastSeen = now
+        let before = self.groups[name]?[member.connection]
         _ = self.groups[name, default: GroupMembers()].insert(member)
+        if before?.clientID != member.clientID {
+            if let before { self.forget(before) }
+            self.connectionsOfClient[member.clientID, default: [:]][
+                member.connection, default: 0] += 1
+        }
         self.quietUntil = self.quietUntil ?? now + self.limits.silenceMax
     }
 
@@ -50,8 +59,16 @@ package struct ProducerGroups: Sendable {
         self.quietUntil = oldest.map { $0 + self.limits.silenceMax }
     }
 
+    private mutating func forget(_ member: GroupMember) {
+        let left = (self.connectionsOfClient[member.clientID]?[member.connection] ?? 1) - 1
+        self.connectionsOfClient[member.clientID]?[member.connection] = left == 0 ? nil : left
+        if self.connectionsOfClient[member.clientID]?.isEmpty == true {
+            self.connectionsOfClient[member.clientID] = nil
+        }
+    }
+
     private mutating func remove(_ connection: ConnectionKey, from name: String) {
-        _ = self.groups[name]?.remove(connection)
+        if let member = self.groups[name]?.remove(connection) { self.forget(member) }
         if self.groups[name]?.isEmpty == true { self.groups[name] = nil }
         self.groupsOfConnection[connection]?.remove(name)
         if self.groupsOfConnection[connection]?.isEmpty == true {
@@ -69,7 +86,23 @@ extension ProducerGroups {
 
     package func clientIDs(of group: String) -> [String] { self.groups[group]?.clientIDs ?? [] }
 
+    /// Whose turn it is to answer what any member can. Nil: nobody is online.
+    package mutating func next(of group: String) -> ConnectionKey? {
+        guard let connections = self.groups[group]?.connections, !connections.isEmpty else {
+            return nil
+        }
+        self.turns &+= 1
+        return connections[Int(self.turns % UInt64(connections.count))]
+    }
+
+    /// The newest connection of a client. Nil: it is not online.
+    package func connection(ofClient clientID: String) -> ConnectionKey? {
+        self.connectionsOfClient[clientID]?.keys.max()
+    }
+
     package func checkInvariants() {
+        let counted = self.connectionsOfClient.values.reduce(0) { $0 + $1.values.reduce(0, +) }
+        precondition(counted == self.groups.values.reduce(0) { $0 + $1.count })
         for (name, members) in self.groups {
             precondition(!members.isEmpty, "no group is empty")
             members.checkInvariants()

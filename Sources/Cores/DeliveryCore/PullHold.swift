@@ -67,6 +67,14 @@ package struct PullHold<Held: Sendable>: Sendable {
         self.pulls(self.index.removeAll(from: queue) { _ in true })
     }
 
+    /// Gives back the pulls of a queue that are wanted, oldest first.
+    package mutating func wake(_ queue: QueueKey, where isWanted: (Held) -> Bool) -> [Pull] {
+        self.index.waiting(on: queue).compactMap { id in
+            guard let held = self.payloads[id], isWanted(held) else { return nil }
+            return self.withdraw(HoldID(value: id))
+        }
+    }
+
     /// Time has passed: gives back the pulls whose deadline is over, oldest first.
     package mutating func expire(at now: Tick) -> [Pull] {
         self.pulls(self.index.removeDue(at: now))
