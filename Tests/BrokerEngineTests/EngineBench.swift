@@ -12,6 +12,8 @@ struct EngineBench {
     private(set) var others: [Effect] = []
     /// Everything that was handed to the writer, in order.
     private(set) var disk: [PlannedBatch] = []
+    /// What the index files hold that were made.
+    private var sealedEntries: [PhysicalOffset: [IndexEntry]] = [:]
     private var tick = Tick(.seconds(10))
     private var nextOpaque: Int32 = 1
 
@@ -22,6 +24,8 @@ struct EngineBench {
         var fields: [HeaderField]
         var remark: String?
         var entries: [IndexEntry]
+        /// Messages one behind the other, where an answer to a pop carries any.
+        var body: [UInt8] = []
     }
 
     static let wall = Timestamp(milliseconds: 1_700_000_000_000)
@@ -84,6 +88,24 @@ struct EngineBench {
         var command = command
         command.opaque = self.nextOpaque
         self.nextOpaque += 1
+        self.receive(command, from: connection)
+        return command.opaque
+    }
+
+    /// A client answers what the broker asked it.
+    mutating func respond(_ answer: RemotingCommand, from connection: UInt64) {
+        self.receive(answer, from: connection)
+    }
+
+    /// What the broker sent of its own, and to whom.
+    var notified: [(connection: UInt64, command: RemotingCommand)] {
+        self.others.compactMap { effect in
+            guard case .notify(let connection, let command) = effect else { return nil }
+            return (connection.value, command)
+        }
+    }
+
+    private mutating func receive(_ command: RemotingCommand, from connection: UInt64) {
         var bytes = ByteBuffer()
         command.encode(into: &bytes)
         bytes.moveReaderIndex(forwardBy: 4)
@@ -94,7 +116,6 @@ struct EngineBench {
             received, from: ConnectionID(connection),
             remote: HostAddress(ip: [127, 0, 0, 1], port: 5000), at: self.now)
         self.endTurn()
-        return command.opaque
     }
 
     /// The disk has done everything that it was given.
@@ -125,6 +146,58 @@ struct EngineBench {
         self.endTurn()
     }
 
+    /// Makes the index files that were asked for.
+    mutating func sealAll() {
+        let effects = self.others
+        self.others.removeAll { if case .seal = $0 { true } else { false } }
+        var hasSealed = false
+        for case .seal(let contents) in effects {
+            hasSealed = true
+            let youngest = contents.runs.flatMap(\.entries).map(\.storeTimestamp).max()
+            self.engine.sealed(contents.base, youngest: youngest ?? Self.wall, runs: [])
+        }
+        self.endTurn()
+        if hasSealed { self.sealAll() }
+    }
+
+    /// Makes the index files that were asked for: what they hold leaves memory.
+    mutating func sealForReading() {
+        let effects = self.others
+        self.others.removeAll { if case .seal = $0 { true } else { false } }
+        for case .seal(let contents) in effects {
+            var runs: [(key: QueueKey, run: SealedRun)] = []
+            for run in contents.runs {
+                let ordinal = self.sealedEntries[contents.base, default: []].count
+                runs.append(
+                    (
+                        run.key,
+                        SealedRun(
+                            segment: contents.base, first: run.first, count: run.entries.count,
+                            firstOrdinal: ordinal)
+                    ))
+                self.sealedEntries[contents.base, default: []] += run.entries
+            }
+            self.engine.sealed(contents.base, youngest: Self.wall, runs: runs)
+        }
+        self.endTurn()
+    }
+
+    /// Name servers know this of every topic that was asked about.
+    mutating func answerRoutes(_ route: TopicRouteData) {
+        let effects = self.others
+        self.others.removeAll { if case .lookUpRoute = $0 { true } else { false } }
+        for case .lookUpRoute(let ticket, _) in effects {
+            self.engine.routeFound(ticket, .success(route), at: self.now)
+        }
+        self.endTurn()
+    }
+
+    var deletedSegments: [PhysicalOffset] {
+        self.others.compactMap { if case .deleteSegment(let base) = $0 { base } else { nil } }
+    }
+
+    mutating func setDiskUsed(_ ratio: Double) { self.engine.diskUsedRatio = ratio }
+
     func answer(to opaque: Int32) -> Answer? { self.answers.first { $0.opaque == opaque } }
 
     func field(_ name: String, of opaque: Int32) -> String? {
@@ -151,6 +224,16 @@ struct EngineBench {
             case .answerSend(let caller, let response): self.note(caller, response.command)
             case .deliver(let caller, let head, let entries, _):
                 self.note(caller, head.command, entries)
+            case .deliverPopped(let caller, let head, let entries):
+                var command = head.command
+                command.body = entries.flatMap { self.bytes(at: $0.position) ?? [] }
+                self.note(caller, command, entries)
+            case .readEntries(let ticket, let segment, let ordinals)
+            where self.sealedEntries[segment] != nil:
+                let entries = Array(self.sealedEntries[segment, default: []][ordinals])
+                self.engine.entriesRead(ticket, .success(entries), at: self.now)
+                self.engine.endOfTurn()
+                effects += self.engine.takeEffects()
             case .write(let batches, _): self.disk += batches
             default: self.others.append(effect)
             }
@@ -185,7 +268,7 @@ struct EngineBench {
             Answer(
                 connection: caller.connection, opaque: caller.opaque,
                 code: ResponseCode(rawValue: command.code), fields: command.fields,
-                remark: command.remark, entries: entries))
+                remark: command.remark, entries: entries, body: command.body))
     }
 }
 

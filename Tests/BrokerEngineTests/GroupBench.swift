@@ -16,7 +16,9 @@ struct GroupBench {
         var isDiskFast = true
         /// What is on the disk cannot be read.
         var isDiskUnreadable = false
+        var bodies: [Int32: [UInt8]] = [:]
         var answers: [(opaque: Int32, code: ResponseCode, remark: String?, entries: Int)] = []
+        var commands: [Int32: RemotingCommand] = [:]
         var proposals: [SyncStateSetProposal] = []
         var change: LogChange?
         var roles: [BrokerRole] = []
@@ -28,6 +30,17 @@ struct GroupBench {
         var saidToNobody: [ReplicationMessage] = []
         /// Its end of each link → the other broker and its end.
         var links: [LinkID: (broker: Int64, link: LinkID)] = [:]
+
+        /// The message at a position of the disk.
+        func bytes(at position: PhysicalOffset) -> [UInt8]? {
+            guard
+                let batch = self.disk.first(where: { $0.position <= position && position < $0.end })
+            else { return nil }
+            let start = position.distance(from: batch.position)
+            return batch.bytes[start...].withUnsafeBytes { bytes in
+                (try? StoredMessageView(bytes)).map { Array($0.encoded) }
+            }
+        }
     }
 
     private(set) var brokers: [Int64: Broker] = [:]
@@ -51,7 +64,15 @@ struct GroupBench {
         return broker
     }
 
-    var now: Now { Now(tick: self.tick, wall: EngineBench.wall) }
+    /// The wall clock goes on, too.
+    var isWallRunning = false
+
+    var now: Now {
+        let elapsed = self.isWallRunning ? self.tick.nanoseconds / 1_000_000 - 10_000 : 0
+        return Now(
+            tick: self.tick,
+            wall: Timestamp(milliseconds: EngineBench.wall.milliseconds + elapsed))
+    }
 
     /// Broker 1 is master of epoch 1, and all of them are in its SyncStateSet.
     static func inStep(_ ids: [Int64], minInSync: Int = 2) -> GroupBench {
@@ -222,6 +243,10 @@ extension GroupBench {
         case .answerSend(let caller, let response): self.note(id, caller, response.command, 0)
         case .deliver(let caller, let head, let entries, _):
             self.note(id, caller, head.command, entries.count)
+        case .deliverPopped(let caller, let head, let entries):
+            var command = head.command
+            command.body = entries.flatMap { self[id].bytes(at: $0.position) ?? [] }
+            self.note(id, caller, command, entries.count)
         case .write(let batches, _):
             self.brokers[id]?.disk += batches
             if self[id].isDiskFast, let end = batches.last?.end {
@@ -244,6 +269,15 @@ extension GroupBench {
             self.brokers[id]?.latestRelay = (command, caller)
         case .askForAnotherMaster: self.brokers[id]?.asksForAnother += 1
         case .warn(let text): self.brokers[id]?.warnings.append(text)
+        case .readMessage(let ticket, let position):
+            let read = self[id].bytes(at: position).map { Result<_, ReadFailure>.success($0) }
+            self.input(id) {
+                $0.messagesRead(
+                    ticket, read ?? .failure(ReadFailure(reason: "nothing there")), at: $1)
+            }
+        case .readMessages(let ticket, let entries):
+            let bytes = entries.flatMap { self[id].bytes(at: $0.position) ?? [] }
+            self.input(id) { $0.messagesRead(ticket, .success(bytes), at: $1) }
         default: break
         }
     }
@@ -251,6 +285,8 @@ extension GroupBench {
     private mutating func note(
         _ id: Int64, _ caller: Caller, _ command: RemotingCommand, _ entries: Int
     ) {
+        self.brokers[id]?.commands[caller.opaque] = command
+        self.brokers[id]?.bodies[caller.opaque] = command.body
         self.brokers[id]?.answers.append(
             (caller.opaque, ResponseCode(rawValue: command.code), command.remark, entries))
     }

@@ -23,6 +23,17 @@ extension BrokerEngine {
         case .getAllConsumerOffset: self.allConsumerOffsets(caller)
         case .queryTopicsByConsumer: try self.topicsOfGroup(command, from: caller)
         case .querySubscriptionByConsumer: try self.subscriptionOf(command, from: caller)
+        case .getGroupHistory: try self.groupHistory(command, from: caller)
+        // Offsets
+        case .invokeBrokerToResetOffset: try self.resetOffsets(command, from: caller)
+        case .cloneGroupOffset: try self.cloneOffsets(command, from: caller)
+        // Asking
+        case .invokeBrokerToGetConsumerStatus: try self.consumerStatus(command, from: caller)
+        case .getConsumerRunningInfo: try self.consumerInfo(command, from: caller)
+        // Delaying/Listing
+        case .listDelayedMessages: try self.listDelayed(command, from: caller)
+        // Transactions/Resuming
+        case .resumeCheckHalfMessage: try self.resumeCheck(command, from: caller)
         // BrokerStatus
         case .getBrokerRuntimeInfo: self.runtimeInfo(caller)
         case .getBrokerConfig: self.brokerConfig(caller)

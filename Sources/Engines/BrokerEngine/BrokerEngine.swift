@@ -28,7 +28,15 @@ package struct BrokerEngine: Sendable {
     package internal(set) var consumers: ConsumerGroups
     package internal(set) var producers: ProducerGroups
     var locks: OrderLocks
+    /// What the log says of locks ends here.
+    var locksEnd = PhysicalOffset.zero
+    var memberHistory = GroupHistory()
     var holds: PullHold<PullJob>
+    /// Pops and notifications that wait.
+    var polls = PopHold<PopAsk>()
+    /// Answers to pops and their handles, until this turn's records are in the log.
+    var popAnswers: [(caller: Caller, answer: PendingAnswer.Answer)] = []
+    var routes = KnownRoutes()
     var filters = FilterCache()
     /// Nil: no controllers, this broker is alone.
     var group: GroupStanding?
@@ -45,6 +53,8 @@ package struct BrokerEngine: Sendable {
     var unconfirmedReplay: [UnconfirmedBatch] = []
     var answers = PendingAnswers()
     var reads = PendingReads()
+    var calls = ClientCalls()
+    var gatherings: [UInt64: StatusGathering] = [:]
     var counters = BrokerCounters()
 
     /// What a turn starts from; set by every input.
@@ -72,7 +82,7 @@ package struct BrokerEngine: Sendable {
         _ command: ReceivedCommand, from connection: ConnectionID, remote: HostAddress, at now: Now
     ) {
         self.now = now
-        guard !command.isResponse else { return }
+        guard !command.isResponse else { return self.clientAnswered(command, from: connection) }
         self.serve(command, from: Caller(command, from: connection, remote: remote))
     }
 
@@ -91,16 +101,23 @@ package struct BrokerEngine: Sendable {
         self.now = now
         let key = ConnectionKey(connection.value)
         self.holds.closed(key)
+        self.polls.closed(key)
         _ = self.awaiting.take { $0.caller.connection == connection }
         self.tell(self.consumers.closed(key))
         self.producers.closed(key)
         self.locks.closed(key)
+        self.logLocks()
+        self.failCalls(of: connection)
     }
 
     /// All inputs of this turn are in: plan what they need.
     package mutating func endOfTurn() {
         guard self.group?.isOver != true else { return }
-        if self.mayServe { self.gatherOffsets() }
+        if self.mayServe {
+            self.settlePops()
+            self.gatherOffsets()
+            self.gatherChecks()
+        }
         self.submitGathered()
     }
 
@@ -128,6 +145,19 @@ package struct BrokerEngine: Sendable {
         case .viewMessageByID: try self.viewMessage(command, from: caller)
         case .queryMessage: try self.queryMessage(command, from: caller)
         case .consumerSendMessageBack: try self.sendBack(command, from: caller)
+        case .sendReplyMessage, .sendReplyMessageV2: try self.sendReply(command, from: caller)
+        case .recallMessage: try self.recallMessage(command, from: caller)
+        case .endTransaction: try self.endTransaction(command, from: caller)
+        case .popMessage: try self.pop(command, from: caller)
+        case .peekMessage: try self.peek(command, from: caller)
+        case .ackMessage: try self.acknowledgePopped(command, from: caller)
+        case .batchAckMessage: try self.acknowledgeBatch(command, from: caller)
+        case .changeMessageInvisibleTime: try self.changeInvisibleTime(command, from: caller)
+        case .notification: try self.notifyOfMessages(command, from: caller)
+        case .pollingInfo: try self.pollingInfo(command, from: caller)
+        case .queryAssignment: try self.queryAssignment(command, from: caller)
+        case .setMessageRequestMode: try self.setRequestMode(command, from: caller)
+        case .getAllMessageRequestMode: self.allRequestModes(caller)
         default: try self.administer(command, from: caller)
         }
     }
@@ -154,6 +184,7 @@ extension BrokerEngine {
 
     /// Carries what the group table decided to the members.
     mutating func tell(_ decided: [ConsumerGroups.Effect]) {
+        self.memberHistory.note(self.consumers.takeChanges(), at: self.now.wall)
         for case .notifyMembers(let group, let connections) in decided {
             let command = RemotingCommand.request(
                 .notifyConsumerIDsChanged, fields: ["consumerGroup": group], oneWay: true)

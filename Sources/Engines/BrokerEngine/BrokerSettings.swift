@@ -57,10 +57,42 @@ package struct BrokerSettings: Sendable {
         self.log.segmentBytes = segmentBytes
         self.bodyBytesMax = min(self.bodyBytesMax, segmentBytes / 8)
         self.delivery.offsetsMax = min(self.delivery.offsetsMax, segmentBytes / 2_048)
+        self.delivery.locksMax = min(self.delivery.locksMax, segmentBytes / 8_192)
         self.delivery.topicsMax = min(
             self.delivery.topicsMax, segmentBytes / 16_384, Self.topicsMax)
         self.delivery.groupsMax = min(
             self.delivery.groupsMax, segmentBytes / 16_384, Self.topicsMax / 2)
+        self.fitProducers(toSegment: segmentBytes)
+        self.fitPops(toSegment: segmentBytes)
+    }
+
+    private mutating func fitPops(toSegment segmentBytes: Int) {
+        var pops = self.delivery.pops
+        pops.queuesMax = min(pops.queuesMax, segmentBytes / 4_096)
+        pops.piecesMax = min(pops.piecesMax, segmentBytes / 1_024)
+        self.delivery.pops = pops
+        self.delivery.requestModesMax = min(
+            self.delivery.requestModesMax, segmentBytes / 8_192)
+    }
+
+    /// When producers are asked about transactions that they left open, how often and how long.
+    package mutating func checkTransactions(
+        after timeout: Duration, every interval: Duration, atMost checksMax: Int,
+        for retention: Duration
+    ) {
+        self.delivery.transactions.timeout = timeout
+        self.delivery.transactions.interval = interval
+        self.delivery.transactions.checksMax = checksMax
+        self.delivery.transactions.retention = retention
+    }
+
+    private mutating func fitProducers(toSegment segmentBytes: Int) {
+        var (transactions, idempotence) = (self.delivery.transactions, self.delivery.idempotence)
+        transactions.openMax = min(transactions.openMax, segmentBytes / 1_024)
+        transactions.groupsMax = min(transactions.groupsMax, segmentBytes / 32_768)
+        idempotence.sessionsMax = min(idempotence.sessionsMax, segmentBytes / 8_192)
+        idempotence.storedMax = min(idempotence.storedMax, segmentBytes / 512)
+        (self.delivery.transactions, self.delivery.idempotence) = (transactions, idempotence)
     }
 
     package var clusterName: String { self.delivery.cluster }

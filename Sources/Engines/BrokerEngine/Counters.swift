@@ -8,6 +8,7 @@ package struct BrokerCounters: Sendable {
     package private(set) var refusals: [ResponseCode: Int64] = [:]
     var nextQueue: UInt64 = 0
     var uniqueKeys: UInt32 = 0
+    var gatherings: UInt64 = 0
 
     mutating func put(bytes: Int) {
         self.messagesPut += 1

@@ -10,9 +10,11 @@ package enum Effect: Sendable {
     /// Read these messages, check them, and send them behind the head. `from` is the offset that
     /// was asked for.
     case deliver(Caller, PullResponse, [IndexEntry], from: QueueOffset)
+    /// The same for popped messages. What cannot be sent comes again when its time has passed.
+    case deliverPopped(Caller, PopResponse, [IndexEntry])
     /// Pass the request on to the master, marked `apusRelayed`, and its answer back.
     case relay(Caller, ReceivedCommand, to: String)
-    /// A request of the broker's own, one-way.
+    /// A request of the broker's own. A client's answer comes in as any other command.
     case notify(ConnectionID, RemotingCommand)
 
     /// Write and, with `sync`, flush; then call `written`.
@@ -51,6 +53,8 @@ package enum Effect: Sendable {
     /// Something that an operator should read in the log.
     case warn(String)
 
+    /// Ask name servers where a topic lies; then call `routeFound`.
+    case lookUpRoute(Ticket, topic: String)
     /// The topics changed: tell the name servers.
     case register
     /// Create the topic on the cluster's other masters, too.

@@ -15,7 +15,12 @@ extension BrokerEngine {
         self.tell(self.consumers.advance(to: now.tick))
         self.producers.advance(to: now.tick)
         self.locks.advance(to: now.tick)
+        self.logLocks()
+        self.expireCalls()
         self.tendDelays()
+        self.tendPops()
+        self.tendTransactions()
+        self.forgetSilentProducers()
         self.releaseOverdueAnswers()
         self.sealNextSegment()
         self.deleteOldSegment()
@@ -28,7 +33,7 @@ extension BrokerEngine {
             self.now.tick - self.deletedAt >= .seconds(1),
             self.settings.retention.mayDelete(
                 oldest, at: self.now.wall, diskUsedRatio: self.diskUsedRatio),
-            self.isRolledOut(oldest.base)
+            self.isFreeOfTransactions(oldest.base), self.isRolledOut(oldest.base)
         else { return }
         self.deletedAt = self.now.tick
         self.effects.append(.deleteSegment(oldest.base))

@@ -77,6 +77,8 @@ extension BrokerEngine {
                 self.consumers.unregister(
                     group: group, clientID: clientID, connection: connection,
                     notifyEnabled: notify))
+            self.locks.released(group: group, clientID: clientID)
+            self.logLocks()
         }
         self.succeed(caller)
     }
@@ -88,21 +90,6 @@ extension BrokerEngine {
             throw Refusal(.systemError, "no consumer for this group, \(group)")
         }
         self.succeed(caller, body: ConsumerIDList(clientIDs: clients).encoded)
-    }
-
-    mutating func lockQueues(_ command: ReceivedCommand, from caller: Caller) throws {
-        let body = try LockBatchBody(bodyOf: command)
-        let held = self.locks.lock(
-            group: body.group, clientID: body.clientID,
-            connection: ConnectionKey(caller.connection.value), queues: body.queues,
-            at: self.now.tick)
-        self.succeed(caller, body: LockBatchResult(queues: held).encoded)
-    }
-
-    mutating func unlockQueues(_ command: ReceivedCommand, from caller: Caller) throws {
-        let body = try LockBatchBody(bodyOf: command)
-        self.locks.unlock(group: body.group, clientID: body.clientID, queues: body.queues)
-        self.succeed(caller)
     }
 }
 

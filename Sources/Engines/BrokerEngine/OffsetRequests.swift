@@ -11,6 +11,8 @@ struct SearchJob: Sendable {
     /// `UPPER`: the last message stored at or before the time.
     var isUpper: Bool
     var run: SealedRun?
+    /// What needs the offset, unless a client asked for it.
+    var reset: ResetJob?
 }
 
 // What a consumer asks about offsets: its own, and a queue's.
@@ -37,6 +39,17 @@ extension BrokerEngine {
                 .invalidParameter, "queueId \(queueID) or commitOffset \(offset) is out of range")
         }
         _ = try self.findOrMakeGroup(group)
+        let isConsumers =
+            self.consumers.group(group)?.members[ConnectionKey(caller.connection.value)] != nil
+            || command.string("apusRelayed") != nil
+        if self.isBeforeReset(
+            group, topic, queueID, offset: offset, isOperators: !isConsumers)
+        {
+            return self.answer(
+                caller,
+                .response(
+                    .success, to: caller.opaque, remark: "Offset has been previously reset"))
+        }
         let outcome = self.commit(group: group, topic: topic, queueID: queueID, offset: offset)
         if case .refused(let reason) = outcome {
             throw Refusal(.systemError, "the offset is not kept: \(reason)")
@@ -150,11 +163,12 @@ extension BrokerEngine {
         let isUpper = boundary == "UPPER"
         let target = Timestamp(
             milliseconds: isUpper && timestamp < .max ? timestamp + 1 : timestamp)
-        self.search(
-            SearchJob(caller: caller, queue: number, timestamp: target, isUpper: isUpper))
+        let job = SearchJob(caller: caller, queue: number, timestamp: target, isUpper: isUpper)
+        if let offset = self.search(job) { self.searched(job, offset) }
     }
 
-    private mutating func search(_ job: SearchJob) {
+    /// Nil: an index file is asked for first.
+    mutating func search(_ job: SearchJob) -> QueueOffset? {
         var job = job
         let queue = self.queues[job.queue]
         let runs = queue.sealedRuns
@@ -166,24 +180,27 @@ extension BrokerEngine {
                 .searchEntries(
                     ticket, segment: run.segment, ordinals: run.ordinals(from: run.first),
                     storedAtOrAfter: job.timestamp))
-            return
+            return nil
         }
         for run in queue.memory {
             if let index = run.firstIndex(storedAtOrAfter: job.timestamp) {
-                return self.answerSearch(job, run.first.advanced(by: index))
+                return max(queue.minOffset, run.first.advanced(by: index))
             }
         }
-        self.answerSearch(job, queue.visibleEnd)
+        return max(queue.minOffset, queue.visibleEnd)
     }
 
     mutating func resume(_ job: SearchJob, found ordinal: Int?) {
-        guard let run = job.run, let ordinal else { return self.search(job) }
-        self.answerSearch(job, run.first.advanced(by: ordinal - run.firstOrdinal))
+        guard let run = job.run, let ordinal else {
+            if let offset = self.search(job) { self.searched(job, offset) }
+            return
+        }
+        let first = run.first.advanced(by: ordinal - run.firstOrdinal)
+        self.searched(job, max(self.queues[job.queue].minOffset, first))
     }
 
-    private mutating func answerSearch(_ job: SearchJob, _ first: QueueOffset) {
-        let queue = self.queues[job.queue]
-        let offset = max(queue.minOffset, first)
+    private mutating func searched(_ job: SearchJob, _ offset: QueueOffset) {
+        if let reset = job.reset { return self.goOn(reset, found: offset) }
         let answer = job.isUpper ? max(0, offset.value - 1) : offset.value
         self.succeed(job.caller, ["offset": String(answer)])
     }

@@ -38,7 +38,11 @@ extension BrokerEngine {
         try self.checkShown()
         let config = try self.checkPull(request)
         let filter = try self.filter(for: request)
-        if request.pullFlag.contains(.commitOffset), request.commitOffset >= 0 {
+        if request.pullFlag.contains(.commitOffset), request.commitOffset >= 0,
+            !self.isBeforeReset(
+                request.consumerGroup, request.topic, request.queueID,
+                offset: request.commitOffset, isOperators: false)
+        {
             self.commit(
                 group: request.consumerGroup, topic: request.topic, queueID: request.queueID,
                 offset: request.commitOffset)
@@ -124,6 +128,9 @@ extension BrokerEngine {
 
     /// Goes on with a pull until it can be answered, has to wait for an index file, or is held.
     mutating func run(_ job: PullJob) {
+        if let moved = self.reset(for: job) {
+            return self.answerPull(job, .pullOffsetMoved, next: moved)
+        }
         var job = job
         let queue = self.queues[job.queue]
         guard let problem = self.offsetProblem(job, queue) else {

@@ -16,6 +16,14 @@ enum ReadContinuation: Sendable {
     case fire(DueDelays)
     case roll
     case sendBack(SendBackJob)
+    case pop(PopJob)
+    case popDelivery(PopDelivery)
+    case popReturn(PopReturnLot)
+    case route(AssignmentJob)
+    case recall(RecallJob)
+    case listDelayed(DelayListJob)
+    case half(HalfRead)
+    case answerAgain(RepeatedSend)
 }
 
 /// Reads under way, by ticket.
@@ -53,7 +61,9 @@ extension BrokerEngine {
         guard let continuation = self.reads.take(ticket) else { return }
         switch (continuation, result) {
         case (.pull(let job), .success(let entries)): self.resume(job, with: entries)
+        case (.pop(let job), .success(let entries)): self.resume(job, with: entries)
         case (.query(let job), .success(let entries)): self.resume(job, found: entries)
+        case (.recall(let job), .success(let entries)): self.recall(job, found: entries)
         case (.walk(var walk), .success(let entries)):
             walk.take(entries[...])
             self.walk(walk)
@@ -90,6 +100,13 @@ extension BrokerEngine {
         case (.fire(let due), .success(let bytes)): self.fire(due, bytes)
         case (.roll, .success(let bytes)): self.putRolled(bytes)
         case (.sendBack(let job), .success(let bytes)): self.sendBack(job, bytes)
+        case (.pop(let job), .success(let bytes)): self.examined(job, bytes)
+        case (.popDelivery(let delivery), .success(let bytes)): self.deliver(delivery, bytes)
+        case (.popReturn(let lot), .success(let bytes)): self.putBack(lot, bytes)
+        case (.recall(let job), .success(let bytes)): self.recall(job, bytes)
+        case (.listDelayed(let job), .success(let bytes)): self.answerDelayed(job, bytes)
+        case (.half(let read), .success(let bytes)): self.resume(read, bytes)
+        case (.answerAgain(let send), .success(let bytes)): self.answerAgain(send, bytes)
         case (_, .success): break
         case (let continuation, .failure(let failure)): self.fail(continuation, failure)
         }
@@ -103,7 +120,15 @@ extension BrokerEngine {
         case .query(let job): caller = job.caller
         case .searchOffset(let job): caller = job.caller
         case .sendBack(let job): caller = job.caller
+        case .popDelivery(let delivery): caller = delivery.ask.caller
+        case .route(let job): caller = job.caller
+        case .pop(let job): return self.readFailed(job)
+        case .popReturn: return  // in flight still: tried again in a while
+        case .recall(let job): caller = job.caller
+        case .listDelayed(let job): caller = job.caller
         case .walk(let walk): return self.walkFailed(walk)
+        case .half(let read): return self.fail(read, failure)
+        case .answerAgain(let send): return self.answerAgain(send)
         case .fire: return self.delivery.delays.giveBack()
         case .roll: return self.delivery.delays.abandonRoll()
         }

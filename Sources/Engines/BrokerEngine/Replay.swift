@@ -23,7 +23,7 @@ extension BrokerEngine {
         self.progress = FlushProgress(mode: settings.flushMode, recoveredTo: .zero)
         self.consumers = ConsumerGroups()
         self.producers = ProducerGroups()
-        self.locks = OrderLocks()
+        self.locks = OrderLocks(countMax: settings.delivery.locksMax)
         self.holds = PullHold()
         self.group = settings.group.map(GroupStanding.init(_:))
         self.now = now
@@ -120,9 +120,9 @@ extension BrokerEngine {
         self.noteParked(entry, topic, message.queueOffset, isConfirmed: false)
         waiting.entries.append(
             UnconfirmedEntry(queue: number, queueOffset: message.queueOffset, entry: entry))
-        waiting.keys += MessageKeys(of: message).hashes(topic: topic).map {
-            KeyEntry(hash: $0, entry: entry)
-        }
+        let keys = MessageKeys(of: message)
+        self.noteProducer(of: message, topic, keys, at: position)
+        waiting.keys += keys.hashes(topic: topic).map { KeyEntry(hash: $0, entry: entry) }
     }
 
     private mutating func replay(
@@ -133,8 +133,23 @@ extension BrokerEngine {
         let number = self.queues.findOrMake(QueueKey(topic: topic, queueID: message.queueID))
         self.queues[number].replayed(entry, at: message.queueOffset, segment: segment)
         self.noteParked(entry, topic, message.queueOffset, isConfirmed: true)
-        let keys = MessageKeys(of: message).hashes(topic: topic)
-        self.keys.append(keys.map { KeyEntry(hash: $0, entry: entry) }, segment: segment)
+        let keys = MessageKeys(of: message)
+        self.noteProducer(of: message, topic, keys, at: position)
+        self.keys.append(
+            keys.hashes(topic: topic).map { KeyEntry(hash: $0, entry: entry) }, segment: segment)
+    }
+
+    /// What its producer may come back to: the message's transaction, and its number.
+    private mutating func noteProducer(
+        of message: StoredMessageView, _ topic: String, _ keys: MessageKeys,
+        at position: PhysicalOffset
+    ) {
+        if topic == SystemTopic.half, let half = HalfMessage(message, at: position) {
+            self.delivery.transactions.opened(half, at: self.now.tick)
+        }
+        if keys.isStamped {
+            self.delivery.idempotence.stored(message, at: position, now: self.now.tick)
+        }
     }
 
     private mutating func noteParked(
@@ -166,8 +181,9 @@ extension BrokerEngine {
         let timers = self.queues.queue(DelayParking.queue)
         self.delivery.delays.ready(
             offsets: (timers?.minOffset ?? .zero)..<(timers?.visibleEnd ?? .zero))
-        if self.group == nil, self.log.isAtSegmentStart {
-            self.makeRoom(for: StateRecord.headerCount)
-        }
+        guard self.group == nil else { return }
+        self.delivery.becameMaster(at: now)
+        self.inheritLocks()
+        if self.log.isAtSegmentStart { self.makeRoom(for: StateRecord.headerCount) }
     }
 }

@@ -8,7 +8,6 @@ extension BrokerEngine {
     mutating func send(_ command: ReceivedCommand, from caller: Caller) throws {
         let request = try SendRequest(command)
         try self.admit()
-        try request.properties.withUnsafeBytes { try Self.checkFeatures($0) }
         let config = try self.topicForSend(request)
         let queueID = try self.writeQueue(request, of: config)
         try command.withBodyBytes { body in
@@ -93,19 +92,33 @@ extension BrokerEngine {
         _ queueID: Int32, from caller: Caller
     ) throws {
         guard !body.isEmpty else { throw Refusal(.messageIllegal, "the message has no body") }
-        let facts = try request.properties.withUnsafeBytes {
-            try self.prepareProperties($0)
-        }
+        let facts = request.properties.withUnsafeBytes { self.prepareProperties($0) }
         try self.check(body: body.count, properties: self.scratch.count)
+        if facts.mayBeDelayed, !facts.isHalf, try self.sendsRecall(of: queueID, from: caller) {
+            return
+        }
+        let isRetry = config.name.hasPrefix(ResourceName.retryPrefix)
+        let stamp = facts.isStamped && !isRetry ? try self.stamp(of: request) : nil
+        if let stamp,
+            let places = try self.storedPlaces(
+                of: [stamp], on: QueueKey(topic: config.name, queueID: queueID))
+        {
+            return self.answerAgain(
+                RepeatedSend(
+                    caller: caller, places: places, topic: config.name, queueID: queueID,
+                    uniqueKey: facts.uniqueKey), mayBeDelayed: facts.mayBeDelayed)
+        }
         let draft = self.draft(request, config, queueID, from: caller)
         var handle: String?
         let appended: Appended
-        if config.name.hasPrefix(ResourceName.retryPrefix) {
+        if isRetry {
             appended = try self.placeRetry(request, draft, body, from: caller)
+        } else if facts.isHalf {
+            appended = try self.placeHalf(draft, body, by: request.producerGroup, stamp)
         } else if facts.mayBeDelayed {
-            (appended, handle) = try self.placeDelayed(draft, body, facts)
+            (appended, handle) = try self.placeDelayed(draft, body, facts, stamp)
         } else {
-            appended = try self.append(draft, body: body)
+            appended = try self.append(draft, body: body, stamp)
         }
         self.answerWhenConfirmed(
             caller, first: appended, messageIDs: self.messageID(appended.position),
@@ -114,17 +127,20 @@ extension BrokerEngine {
 
     /// The message's properties are in `scratch`.
     private mutating func placeDelayed(
-        _ draft: MessageDraft, _ body: UnsafeRawBufferPointer, _ facts: SendFacts
+        _ draft: MessageDraft, _ body: UnsafeRawBufferPointer, _ facts: SendFacts,
+        _ stamp: IdempotentStamp?
     ) throws -> (Appended, recallHandle: String?) {
         let properties = self.scratch.withUnsafeBytes { MessageProperties(parsing: $0) }
-        let (appended, due) = try self.placeOrPark(draft, body: body, properties: properties)
-        let handle = due.map {
-            RecallHandle(
-                topic: draft.topic, brokerName: self.settings.brokerName, due: $0,
-                uniqueKey: facts.uniqueKey ?? ""
-            ).text
-        }
+        let (appended, due) = try self.placeOrPark(
+            draft, body: body, properties: properties, stamp: stamp)
+        let handle = due.map { self.recallHandle(draft.topic, due: $0, key: facts.uniqueKey) }
         return (appended, handle)
+    }
+
+    func recallHandle(_ topic: String, due: Timestamp, key: String?) -> String {
+        RecallHandle(
+            topic: topic, brokerName: self.settings.brokerName, due: due, uniqueKey: key ?? ""
+        ).text
     }
 
     /// A client that cannot send back sends to the retry topic itself.
@@ -171,15 +187,25 @@ extension BrokerEngine {
         guard body.count <= self.settings.bodyBytesMax else {
             throw Refusal(.messageIllegal, "the batch is longer than \(self.settings.bodyBytesMax)")
         }
-        let members = try self.checkedMembers(of: body)
+        let (members, stamps) = try self.checkedMembers(of: body, sentTo: request.queueID)
+        if !stamps.isEmpty {
+            let queue = QueueKey(topic: config.name, queueID: queueID)
+            if let places = try self.storedPlaces(of: stamps, on: queue) {
+                return self.answerAgain(
+                    RepeatedSend(
+                        caller: caller, places: places, topic: config.name, queueID: queueID))
+            }
+            try self.keepTogether(members, topic: config.name)
+        }
         var first: Appended?
         var last: Appended?
         var ids = ""
-        for member in members {
-            _ = try self.prepareProperties(member.properties)
+        for (index, member) in members.enumerated() {
+            _ = self.prepareProperties(member.properties)
             let draft = self.draft(
                 request, config, queueID, from: caller, flag: member.flag)
-            let appended = try self.append(draft, body: member.body)
+            let stamp = stamps.isEmpty ? nil : stamps[index]
+            let appended = try self.append(draft, body: member.body, stamp)
             ids += (ids.isEmpty ? "" : ",") + self.messageID(appended.position)
             first = first ?? appended
             last = appended
@@ -192,26 +218,37 @@ extension BrokerEngine {
             caller, first: first, messageIDs: ids, queueID: queueID, uniqueKey: nil)
     }
 
+    /// The batch's messages and, if their producer numbers them, the numbers.
     private mutating func checkedMembers(
-        of body: UnsafeRawBufferPointer
-    ) throws -> [MessageBatch.Member] {
+        of body: UnsafeRawBufferPointer, sentTo queueID: Int32
+    ) throws -> ([MessageBatch.Member], [IdempotentStamp]) {
         let members: [MessageBatch.Member]
         do {
             members = try MessageBatch.members(of: body)
         } catch {
             throw Refusal(.messageIllegal, "the batch cannot be split: \(error)")
         }
+        var stamps: [IdempotentStamp] = []
         for member in members {
-            let facts = try self.prepareProperties(member.properties)
+            let facts = self.prepareProperties(member.properties)
             guard !facts.mayBeDelayed || !DelayRequest(member.properties).isDelayed else {
                 throw Refusal(.messageIllegal, "a message of a batch cannot be delayed")
+            }
+            guard !facts.isHalf else {
+                throw Refusal(.messageIllegal, "a message of a batch has no transaction")
+            }
+            if facts.isStamped, let stamp = try Self.stamp(of: member.properties, sentTo: queueID) {
+                stamps.append(stamp)
             }
             guard !member.body.isEmpty else {
                 throw Refusal(.messageIllegal, "a message of the batch has no body")
             }
             try self.check(body: member.body.count, properties: self.scratch.count)
         }
-        return members
+        guard stamps.isEmpty || stamps.count == members.count else {
+            throw Refusal(.messageIllegal, IdempotenceRefusal.notInARow.description)
+        }
+        return (members, stamps)
     }
 
     func check(body: Int, properties: Int) throws {
@@ -244,13 +281,13 @@ extension BrokerEngine {
 
     /// Puts the message into the batch; its properties are in `scratch`.
     private mutating func append(
-        _ draft: MessageDraft, body: UnsafeRawBufferPointer
+        _ draft: MessageDraft, body: UnsafeRawBufferPointer, _ stamp: IdempotentStamp?
     ) throws -> Appended {
         // Taken out, so that nobody changes it meanwhile, and put back to be used again.
         let properties = exchange(&self.scratch, with: [])
         defer { self.scratch = properties }
         return try properties.withUnsafeBytes {
-            try self.place(draft, body: body, properties: $0)
+            try self.place(draft, body: body, properties: $0, stamp: stamp)
         }
     }
 
@@ -268,7 +305,7 @@ extension BrokerEngine {
         OffsetMessageID(storeHost: self.settings.storeHost, physicalOffset: position).text
     }
 
-    private mutating func answerWhenConfirmed(
+    mutating func answerWhenConfirmed(
         _ caller: Caller, first: Appended, messageIDs: String, queueID: Int32,
         uniqueKey: String?, recallHandle: String? = nil
     ) {

@@ -58,7 +58,7 @@ extension BrokerEngine {
         guard self.group != nil, caller.language != .other else { return false }
         switch RequestCode(rawValue: command.code) {
         case .sendMessage, .sendMessageV2, .sendBatchMessage: return self.isHandingOver
-        case .pullMessage, .litePullMessage: return !self.isShown
+        case .pullMessage, .litePullMessage, .popMessage: return !self.isShown
         default: return false
         }
     }
@@ -100,6 +100,8 @@ extension BrokerEngine {
                 minOffset: 0, maxOffset: pull.queueOffset)
             self.effects.append(
                 .deliver(caller, head, [], from: QueueOffset(pull.queueOffset)))
+        case .popMessage:
+            self.refuse(caller, Refusal(.pollingTimeout, self.notMaster.remark))
         default: self.refuse(caller, self.notMaster)
         }
     }
@@ -111,6 +113,7 @@ extension BrokerEngine {
         for pull in self.holds.expire(at: Tick(nanoseconds: .max)) {
             self.answerPull(pull.held, .pullNotFound, next: pull.held.offset)
         }
+        self.letPollsGo()
         for request in self.awaiting.take(where: { _ in true }) { self.giveUp(request) }
     }
 
@@ -118,6 +121,9 @@ extension BrokerEngine {
     package mutating func takeClients(of earlier: BrokerEngine) {
         self.consumers = earlier.consumers
         self.producers = earlier.producers
+        self.memberHistory = earlier.memberHistory
+        self.calls = earlier.calls
+        self.gatherings = earlier.gatherings
         self.awaiting = earlier.awaiting
     }
 }

@@ -1,3 +1,4 @@
+import DeliveryCore
 import LogCore
 package import MessageFormat
 import RemotingProtocol
@@ -48,6 +49,8 @@ extension BrokerEngine {
                     lagGrace: settings.lagGrace, proposalTimeout: settings.proposalTimeout),
                 end: begunEnd, at: self.now.tick),
             takeoverEnd: end)
+        self.delivery.becameMaster(at: self.now)
+        self.inheritLocks()
         self.changeRole(to: .master(view.masterEpoch))
         self.confirm()
     }

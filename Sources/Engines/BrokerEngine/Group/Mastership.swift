@@ -121,7 +121,8 @@ extension BrokerEngine {
         switch RequestCode(rawValue: command.code) {
         case .heartBeat, .unregisterClient, .checkClientConfig, .getConsumerListByGroup,
             .getConsumerConnectionList, .getProducerConnectionList, .getBrokerRuntimeInfo,
-            .getBrokerConfig, .getBrokerEpochCache, .getBrokerHAStatus:
+            .getBrokerConfig, .getBrokerEpochCache, .getBrokerHAStatus, .getGroupHistory,
+            .getConsumerRunningInfo:
             true
         default: false
         }

@@ -58,7 +58,8 @@ struct GroupList: ApusCommand {
 
 struct GroupInfo: ApusCommand {
     static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Show a group's settings, members and subscriptions.",
+        commandName: "info",
+        abstract: "Show a group's settings, members and subscriptions, and who came and left.",
         discussion: """
             Example:
               apus group info billing
@@ -71,11 +72,12 @@ struct GroupInfo: ApusCommand {
 
     func perform() async throws {
         let what = "cannot show group \(self.name)"
-        let (group, members) = try await self.connection.withCluster { access in
+        let (group, members, history) = try await self.connection.withCluster { access in
             try await attempting(what) { () async throws(AccessError) in
                 (
                     try await access.groups().first { $0.name == self.name },
-                    try await access.members(of: self.name)
+                    try await access.members(of: self.name),
+                    try await access.history(of: self.name)
                 )
             }
         }
@@ -87,10 +89,24 @@ struct GroupInfo: ApusCommand {
             Terminal.print([
                 "group": .string(group.name), "settings": group.json,
                 "members": .array(members.map(\.json)),
+                "history": .array(history.map(\.json)),
             ])
         } else {
-            Terminal.print(Self.text(group, members))
+            Terminal.print(Self.text(group, members) + Self.text(history))
         }
+    }
+
+    private static let shownMax = 10
+
+    /// The latest changes: after each the queues were shared out again.
+    private static func text(_ history: [GroupHistoryList.Event]) -> String {
+        guard !history.isEmpty else { return "" }
+        var table = Table("AT", "CLIENT", "CHANGE", "MEMBERS")
+        for event in history.suffix(Self.shownMax) {
+            table.add(
+                TimeText.text(event.at), event.clientID, event.change.text, "\(event.members)")
+        }
+        return "\n" + table.text
     }
 
     private static func text(_ group: SubscriptionGroupConfig, _ members: [GroupMemberInfo])
@@ -109,6 +125,18 @@ struct GroupInfo: ApusCommand {
         }
         text += "\n" + table.text
         return text
+    }
+}
+
+extension GroupHistoryList.Change {
+    fileprivate var text: String {
+        switch self {
+        case .joined: "joined"
+        case .connectionClosed: "left: its connection closed"
+        case .unregistered: "left: it said goodbye"
+        case .silent: "left: nothing was heard of it"
+        case .subscriptionChanged: "subscribes to something else"
+        }
     }
 }
 

@@ -68,6 +68,20 @@ extension ClusterAccess {
         return members.values.sorted { $0.clientID < $1.clientID }
     }
 
+    /// Who came to the group and who left it, as the first master saw it that saw any of it: all
+    /// members are connected to all of them. The oldest first.
+    func history(of group: String) async throws(AccessError) -> [GroupHistoryList.Event] {
+        for master in try await self.masters() {
+            let answer = try await self.call(
+                .request(.getGroupHistory, fields: ["consumerGroup": group]),
+                to: master.address, accepting: [.success, .requestCodeNotSupported])
+            guard answer.responseCode == .success else { continue }
+            let list: GroupHistoryList = try Self.body(of: answer, from: master.address)
+            if !list.events.isEmpty { return list.events }
+        }
+        return []
+    }
+
     /// What a group has committed and what there is, for every queue that it has read.
     func lag(of group: String, topic: String?) async throws(AccessError) -> [QueueLag] {
         var rows: [QueueLag] = []

@@ -154,4 +154,15 @@ extension ResetOffsetBody: JSONBody {
     package var json: JSONValue {
         ["offsetTable": .queueTable(self.offsets) { .integer($0) }]
     }
+
+    /// As C++ clients read it, whose parser takes no objects as names.
+    package var encodedAsArray: [UInt8] {
+        let queues = self.offsets.sorted { $0.key < $1.key }.map { queue, offset -> JSONValue in
+            [
+                "brokerName": .string(queue.brokerName), "offset": .integer(offset),
+                "queueId": .integer(Int64(queue.queueID)), "topic": .string(queue.topic),
+            ]
+        }
+        return JSONValue.object([JSONMember("offsetTable", .array(queues))]).encoded
+    }
 }

@@ -156,4 +156,9 @@ extension RequestCode {
     /// To a broker: hand the mastership over and refuse it until the next start. Field `undo`:
     /// take it again.
     package static let drainBroker = Self(rawValue: 60001)
+    /// To a broker: which messages wait for their delivery. Field `limit`; `DelayedMessageList`.
+    package static let listDelayedMessages = Self(rawValue: 60002)
+    /// To any broker: who came to a consumer group and who left. Field `consumerGroup`;
+    /// `GroupHistoryList`.
+    package static let getGroupHistory = Self(rawValue: 60003)
 }
