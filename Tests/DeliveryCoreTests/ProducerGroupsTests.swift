@@ -19,6 +19,16 @@ struct ProducerGroupsTests {
         self.groups.checkInvariants()
     }
 
+    @Test("members take turns")
+    mutating func turns() {
+        #expect(self.groups.next(of: "P") == nil)
+        for connection in UInt64(1)...3 { self.beat(connection, "p\(connection)") }
+        let asked = (0..<6).compactMap { _ in self.groups.next(of: "P") }
+        #expect(asked.count == 6)
+        #expect(Set(asked[..<3]).count == 3)
+        #expect(asked[..<3] == asked[3...])
+    }
+
     @Test("only the member itself unregisters itself")
     mutating func unregisters() {
         self.beat(1, "p1")

@@ -71,6 +71,26 @@ struct TransactionCheckerTests {
         #expect(self.giveUps(at: 530) == [.giveUp(half)])
     }
 
+    @Test("what stands in the way of a full disk is given up at once, each once")
+    mutating func givesWay() {
+        for offset in Int64(1)...5 { self.open(offset, at: 0) }
+        _ = self.transactions.end(
+            TransactionEnd(
+                halfOffset: QueueOffset(2), position: PhysicalOffset(2_000),
+                producerGroup: "orders", outcome: .committed, isFromCheck: false),
+            confirmed: self.confirmed, at: Self.now(1).wall)
+        let end = PhysicalOffset(4_000)
+        #expect(
+            self.transactions.giveUp(before: end, countMax: 1).map(\.offset) == [QueueOffset(1)])
+        #expect(
+            self.transactions.giveUp(before: end, countMax: 9).map(\.offset) == [QueueOffset(3)],
+            "one is being given up, and one committed")
+        self.transactions.endFailed(QueueOffset(1))
+        #expect(
+            self.transactions.giveUp(before: end, countMax: 9).map(\.offset) == [QueueOffset(1)])
+        self.transactions.checkInvariants()
+    }
+
     private mutating func giveUps(at seconds: Int, wall: Int? = nil) -> [Effect] {
         self.transactions.advance(to: Self.now(seconds, wall: wall), confirmed: self.confirmed)
     }

@@ -7,6 +7,7 @@ package struct SystemFlag: OptionSet, Hashable, Sendable {
     package static let compressed = Self(rawValue: 1)
     package static let multiTag = Self(rawValue: 1 << 1)
     package static let transactionPrepared = Self(rawValue: 1 << 2)
+    package static let transactionCommitted = Self(rawValue: 2 << 2)
     package static let transactionRollback = Self(rawValue: 3 << 2)
     package static let bornHostIPv6 = Self(rawValue: 1 << 4)
     package static let storeHostIPv6 = Self(rawValue: 1 << 5)

@@ -58,6 +58,21 @@ extension IdempotentStamp {
         return .stamp(Self(producer: producer, sequence: sequence, done: done))
     }
 
+    /// The properties without the promise.
+    ///
+    /// Whatever a broker puts into the log by itself, such as a message that is tried again or
+    /// whose time has come, is not what its producer sent: the copy says nothing of the numbers.
+    package static func withoutPromise(_ properties: UnsafeRawBufferPointer) -> [UInt8] {
+        let promise = "\(PropertyName.sequenceDone)\u{1}".utf8
+        var kept: [UInt8] = []
+        kept.reserveCapacity(properties.count)
+        for pair in properties.split(separator: 2) where !pair.starts(with: promise) {
+            kept.append(contentsOf: pair)
+            kept.append(2)
+        }
+        return kept
+    }
+
     /// The queue that the numbers of a message belong to: where its producer sent it, though it
     /// may be stored elsewhere until it is committed or due.
     package static func queue(

@@ -108,6 +108,17 @@ package struct TransactionChecker: Sendable {
         return .ask(half.offset, group: half.producerGroup)
     }
 
+    mutating func giveUp(
+        _ table: TransactionTable, before position: PhysicalOffset, countMax: Int
+    ) -> [HalfMessage] {
+        let open = table.opens.values.filter {
+            $0.half.position < position && self.watches[$0.half.offset]?.ending == nil
+        }
+        let halves = open.map(\.half).sorted { $0.offset < $1.offset }.prefix(countMax)
+        for half in halves { self.begin(.givenUp, of: half.offset) }
+        return Array(halves)
+    }
+
     private mutating func schedule(_ offset: QueueOffset, at tick: Tick) {
         self.watches[offset]?.dueAt = tick
         self.due.insert(Due(at: tick, offset: offset))

@@ -100,6 +100,15 @@ extension Transactions {
         self.unrecorded.insert(offset)
     }
 
+    /// The log has to let go of everything before `position`: what is open there is given up, the
+    /// earliest first. Call `ended` or `endFailed` for each.
+    package mutating func giveUp(
+        before position: PhysicalOffset, countMax: Int
+    ) -> [HalfMessage] {
+        guard let oldest = self.oldestOpenPosition, oldest < position else { return [] }
+        return self.checker?.giveUp(self.table, before: position, countMax: countMax) ?? []
+    }
+
     /// What the log must hold of the checks since the last call.
     package mutating func takeCheckRecords() -> [StateRecord] {
         defer { self.unrecorded.removeAll(keepingCapacity: true) }
