@@ -199,6 +199,12 @@ package struct Appended: Hashable, Sendable {
     package var queueOffset: QueueOffset
     /// The message is durable when everything before this is.
     package var end: PhysicalOffset
+
+    package init(position: PhysicalOffset, queueOffset: QueueOffset, end: PhysicalOffset) {
+        self.position = position
+        self.queueOffset = queueOffset
+        self.end = end
+    }
 }
 
 /// A finished batch: bytes for the writer.

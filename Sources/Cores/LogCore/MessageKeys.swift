@@ -7,6 +7,8 @@ package struct MessageKeys {
     package private(set) var tag: UnsafeRawBufferPointer?
     package private(set) var keys: UnsafeRawBufferPointer?
     package private(set) var uniqueKey: UnsafeRawBufferPointer?
+    /// The producer numbers its messages and promises what it will not send again.
+    package private(set) var isStamped = false
     private var dueAt: UnsafeRawBufferPointer?
 
     package init(of message: StoredMessageView) { self.init(message.propertiesBytes) }
@@ -18,6 +20,7 @@ package struct MessageKeys {
             case 4 where PropertyScan.equal(name, "KEYS"): self.keys = value
             case 8 where PropertyScan.equal(name, "UNIQ_KEY"): self.uniqueKey = value
             case 12 where PropertyScan.equal(name, "TIMER_OUT_MS"): self.dueAt = value
+            case 13 where PropertyScan.equal(name, "APUS_SEQ_DONE"): self.isStamped = true
             default: break
             }
         }
