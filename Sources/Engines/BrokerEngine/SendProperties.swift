@@ -10,7 +10,12 @@ struct SendFacts {
     var hasCluster = false
     /// A property asks for a delay, perhaps of nothing.
     var mayBeDelayed = false
-    var needsFeature: String?
+    /// The message waits for the end of a transaction.
+    var isHalf = false
+    /// It was popped once, and is sent on with its old handle.
+    var hasHandle = false
+    /// Its producer numbers its messages, so that each is stored once.
+    var isStamped = false
 
     init() {}
 
@@ -19,13 +24,15 @@ struct SendFacts {
             switch name.count {
             case 5 where PropertyScan.equal(name, "DELAY"):
                 if !value.elementsEqual("0".utf8) { self.mayBeDelayed = true }
+            case 6 where PropertyScan.equal(name, "POP_CK"): self.hasHandle = true
             case 7 where PropertyScan.equal(name, "CLUSTER"): self.hasCluster = true
             case 8 where PropertyScan.equal(name, "UNIQ_KEY"):
                 self.uniqueKey = String(decoding: value, as: UTF8.self)
             case 8 where PropertyScan.equal(name, "TRACE_ON"): self.hasTraceOn = true
             case 8 where PropertyScan.equal(name, "TRAN_MSG"):
-                if value.elementsEqual("true".utf8) { self.needsFeature = "TRAN_MSG" }
+                if value.elementsEqual("true".utf8) { self.isHalf = true }
             case 10 where PropertyScan.equal(name, "MSG_REGION"): self.hasRegion = true
+            case 13 where PropertyScan.equal(name, "APUS_SEQ_DONE"): self.isStamped = true
             case 14 where PropertyScan.equal(name, "TIMER_DELAY_MS"),
                 15 where PropertyScan.equal(name, "TIMER_DELAY_SEC"),
                 16 where PropertyScan.equal(name, "TIMER_DELIVER_MS"):
@@ -40,11 +47,14 @@ extension BrokerEngine {
     /// Leaves the properties to be stored in `scratch`: the producer's own, and what a broker adds.
     mutating func prepareProperties(
         _ properties: UnsafeRawBufferPointer
-    ) throws -> SendFacts {
-        try Self.checkFeatures(properties)
+    ) -> SendFacts {
         var facts = SendFacts(properties)
         self.scratch.removeAll(keepingCapacity: true)
-        self.scratch.append(contentsOf: properties)
+        if facts.hasHandle {
+            self.scratch.append(contentsOf: Self.withoutHandle(properties))
+        } else {
+            self.scratch.append(contentsOf: properties)
+        }
         if let last = self.scratch.last, last != 2 { self.scratch.append(2) }
         if facts.uniqueKey == nil {
             let key = self.makeUniqueKey()
@@ -57,12 +67,15 @@ extension BrokerEngine {
         return facts
     }
 
-    /// Refuses what would be stored but not treated as its sender means it.
-    static func checkFeatures(_ properties: UnsafeRawBufferPointer) throws {
-        guard let feature = SendFacts(properties).needsFeature else { return }
-        throw Refusal(
-            .messageIllegal, "the property \(feature) asks for what this broker cannot do yet")
+    /// Consumers would take the handle for that of their own pop.
+    private static func withoutHandle(_ properties: UnsafeRawBufferPointer) -> [UInt8] {
+        var properties = MessageProperties(parsing: properties)
+        properties[PropertyName.popCheckpoint] = nil
+        return Array(properties.encoded.utf8)
     }
+
+    /// How much longer properties become here, at most.
+    var addedBytesMax: Int { 128 + self.settings.clusterName.utf8.count }
 
     private mutating func addProperty(_ name: String, _ value: String) {
         self.scratch.append(contentsOf: name.utf8)

@@ -31,12 +31,14 @@ extension BrokerEngine {
             throw Refusal(.invalidParameter, "the topic \(name) belongs to the broker")
         }
         guard self.delivery.topics.delete(name, at: self.now.wall) else { return }
+        self.delivery.idempotence.removeTopic(name)
         _ = self.append(self.delivery.record(ofTopic: name))
         if self.delivery.offsets.remove(topic: name) {
             _ = self.append(DeliveryState.recordOfRemovedOffsets(topic: name))
         }
         for record in self.queues.clear(topic: name) { _ = self.append(record) }
         self.wakeAllHolds(of: name)
+        try self.forgetPops(ofTopic: name)
         self.effects.append(.register)
     }
 

@@ -11,21 +11,25 @@ extension BrokerEngine {
     /// `properties` say by what it is delayed; relative delays run from now.
     mutating func placeOrPark(
         _ draft: MessageDraft, body: UnsafeRawBufferPointer, properties: MessageProperties,
-        with records: [StateRecord] = []
+        stamp: IdempotentStamp? = nil, with records: [StateRecord] = []
     ) throws -> (appended: Appended, due: Timestamp?) {
         guard let due = try self.dueTime(of: DelayRequest(properties)) else {
-            return (try self.place(draft, body: body, properties: properties, with: records), nil)
+            let appended = try self.place(
+                draft, body: body, properties: properties, stamp: stamp, with: records)
+            return (appended, nil)
         }
         let parked = DelayParking.properties(
             properties, topic: draft.topic, queueID: draft.queueID, due: due)
         var draft = draft
         draft.topic = DelayParking.queue.topic
         draft.queueID = DelayParking.queue.queueID
-        return (try self.place(draft, body: body, properties: parked, with: records), due)
+        let appended = try self.place(
+            draft, body: body, properties: parked, stamp: stamp, with: records)
+        return (appended, due)
     }
 
     /// When a message that asks for a delay is to be delivered. Nil: now.
-    private func dueTime(of request: DelayRequest) throws -> Timestamp? {
+    func dueTime(of request: DelayRequest) throws -> Timestamp? {
         do {
             switch try request.resolve(self.settings.delivery.delays, at: self.now.wall) {
             case .none: return nil

@@ -10,10 +10,19 @@ extension BrokerEngine {
     /// `records` say what happens by that, such as that a delayed message has been delivered: they
     /// share the message's batch, so that both survive or neither. Apply them to the state after
     /// this call, not before: a segment that begins here opens with the state as it was.
+    ///
+    /// `stamp` is what a producer sent with it. Whatever is put here without one is a copy that the
+    /// broker makes, and loses the stamp.
     mutating func place(
         _ draft: MessageDraft, body: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer,
-        with records: [StateRecord] = []
+        stamp: IdempotentStamp? = nil, with records: [StateRecord] = []
     ) throws -> Appended {
+        let keys = MessageKeys(properties)
+        if keys.isStamped, stamp == nil {
+            return try IdempotentStamp.withoutPromise(properties).withUnsafeBytes {
+                try self.place(draft, body: body, properties: $0, with: records)
+            }
+        }
         let number = try self.queueNumber(QueueKey(topic: draft.topic, queueID: draft.queueID))
         let size = draft.encodedCount(bodyCount: body.count, propertiesCount: properties.count)
         let together = records.reduce(size) { $0 + StateRecord.headerCount + $1.payload.count }
@@ -22,7 +31,6 @@ extension BrokerEngine {
         let stored = self.log.storeTimestamp(at: self.now.wall)
         let offset = self.queues[number].assign()
         self.counters.put(bytes: size)
-        let keys = MessageKeys(properties)
         var topic = draft.topic
         let hash = topic.withUTF8 {
             keys.filingHash(topic: UnsafeRawBufferPointer($0), storeTimestamp: stored)
@@ -33,6 +41,10 @@ extension BrokerEngine {
         if draft.topic == DelayParking.topic {
             self.parked(tagHash: hash, storedAt: stored, at: offset)
         }
+        if draft.topic == SystemTopic.half {
+            self.prepared(appended, size: size, storedAt: stored, properties)
+        }
+        if let stamp { self.stored(stamp, draft, appended, properties) }
         for record in records { appended.end = self.log.append(record, now: self.now.wall) }
         return appended
     }
@@ -40,7 +52,7 @@ extension BrokerEngine {
     /// The same for a message whose properties were built, not received.
     mutating func place(
         _ draft: MessageDraft, body: UnsafeRawBufferPointer, properties: MessageProperties,
-        with records: [StateRecord] = []
+        stamp: IdempotentStamp? = nil, with records: [StateRecord] = []
     ) throws -> Appended {
         var encoded = properties.encoded
         return try encoded.withUTF8 { bytes in
@@ -51,7 +63,8 @@ extension BrokerEngine {
                         + "\(MessageLayout.propertiesBytesMax) are allowed")
             }
             return try self.place(
-                draft, body: body, properties: UnsafeRawBufferPointer(bytes), with: records)
+                draft, body: body, properties: UnsafeRawBufferPointer(bytes), stamp: stamp,
+                with: records)
         }
     }
 }

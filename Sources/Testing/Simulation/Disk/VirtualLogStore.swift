@@ -195,6 +195,19 @@ extension VirtualLogStore {
         return checksum == entry.checksum ? bytes : nil
     }
 
+    /// A message found only by its position: it must say itself that it lies there.
+    func message(at position: PhysicalOffset) -> ArraySlice<UInt8>? {
+        guard let head = self.bytes(at: position, count: MessageLayout.bytesMin) else { return nil }
+        let size = head.withUnsafeBytes { Int($0.bigEndian(Int32.self, at: 0)) }
+        guard size >= MessageLayout.bytesMin, let bytes = self.bytes(at: position, count: size)
+        else { return nil }
+        let isSound = bytes.withUnsafeBytes { all in
+            guard let message = try? StoredMessageView(all) else { return false }
+            return message.physicalOffset == position && message.isBodyIntact
+        }
+        return isSound ? bytes : nil
+    }
+
     /// Whole batches from `from` on, and where the next one lies.
     func read(from: PhysicalOffset, end: PhysicalOffset, bytesMax: Int) throws -> LogRead {
         let base = self.base(of: from)
