@@ -25,9 +25,15 @@ package struct BrokerConfiguration: Sendable {
     package var autoCreateTopics = true
     package var autoCreateGroups = true
     package var bodyBytesMax = 4 << 20
+    /// Whether consumers may choose messages by their properties (SQL92).
+    package var enablePropertyFilter = true
     package var segmentBytes = 256 << 20
     package var reservedHours = 72
     package var diskUsedPercentMax = 85
+    /// When producers are asked about transactions that they left open, and how often.
+    package var transactionTimeout = Duration.seconds(6)
+    package var transactionCheckInterval = Duration.seconds(30)
+    package var transactionChecksMax = 15
     /// Controllers of the broker's group; none: this broker is alone.
     package var controllers: [String] = []
     /// Where replicas connect to; the port behind `port` when it is not said.
@@ -63,6 +69,7 @@ package struct BrokerConfiguration: Sendable {
         case "flushDiskType": self.flushMode = try Self.flushMode(value)
         case "autoCreateTopicEnable": self.autoCreateTopics = try Self.flag(key, value)
         case "autoCreateSubscriptionGroup": self.autoCreateGroups = try Self.flag(key, value)
+        case "enablePropertyFilter": self.enablePropertyFilter = try Self.flag(key, value)
         case "maxMessageSize":
             self.bodyBytesMax = try Self.number(key, value, in: 1_024...(6 << 20))
         case "mappedFileSizeCommitLog":
@@ -97,6 +104,24 @@ package struct BrokerConfiguration: Sendable {
             self.minInSyncReplicas = max(self.minInSyncReplicas ?? 1, count)
         case "brokerElectionPriority":
             self.electionPriority = Int32(try Self.number(key, value, in: 0...Int(Int32.max)))
+        default: return try self.setTransactions(key, value)
+        }
+        return true
+    }
+
+    private mutating func setTransactions(
+        _ key: String, _ value: String
+    ) throws(ConfigurationError) -> Bool {
+        let milliseconds = 100...86_400_000
+        switch key {
+        case "transactionTimeOut":
+            self.transactionTimeout = .milliseconds(
+                try Self.number(key, value, in: milliseconds))
+        case "transactionCheckInterval":
+            self.transactionCheckInterval = .milliseconds(
+                try Self.number(key, value, in: milliseconds))
+        case "transactionCheckMax":
+            self.transactionChecksMax = try Self.number(key, value, in: 1...10_000)
         default: return false
         }
         return true
@@ -171,6 +196,10 @@ extension BrokerConfiguration {
         settings.storeHost = storeHost
         settings.flushMode = self.flushMode
         settings.bodyBytesMax = self.bodyBytesMax
+        settings.enablePropertyFilter = self.enablePropertyFilter
+        settings.checkTransactions(
+            after: self.transactionTimeout, every: self.transactionCheckInterval,
+            atMost: self.transactionChecksMax, for: .seconds(self.reservedHours * 3_600))
         settings.fitTables(toSegment: segmentBytes)
         settings.retention.age = .seconds(self.reservedHours * 3_600)
         settings.retention.diskUsedRatioMax = Double(self.diskUsedPercentMax) / 100
