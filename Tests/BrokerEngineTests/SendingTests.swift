@@ -157,7 +157,7 @@ struct SendingTests {
                 Requests.send(properties: String(repeating: "p", count: 40_000)), .messageIllegal
             ),
             (Requests.send(topic: "SCHEDULE_TOPIC_XXXX"), .noPermission),
-            (Requests.send(properties: "DELAY\u{1}3\u{2}"), .messageIllegal),
+            (Requests.send(properties: "TIMER_DELAY_MS\u{1}soon\u{2}"), .messageIllegal),
         ])
     func badInput(request: RemotingCommand, code: ResponseCode) {
         var bench = EngineBench()
