@@ -18,6 +18,7 @@ extension BrokerEngine {
         if self.delivery.groups.delete(name, at: self.now.wall) {
             _ = self.append(self.delivery.record(ofGroup: name))
         }
+        self.forgetPops(ofGroup: name)
         if try command.bool("cleanOffset") ?? false, self.delivery.offsets.remove(group: name) {
             _ = self.append(DeliveryState.recordOfRemovedOffsets(group: name))
         }

@@ -10,6 +10,7 @@ struct PendingAnswer: Sendable {
     enum Answer: Sendable {
         case send(SendResponse)
         case command(RemotingCommand)
+        case pop(PopDelivery)
     }
 
     var end: PhysicalOffset
@@ -113,6 +114,7 @@ extension BrokerEngine {
         let grown = self.publish(upTo: self.progress.confirmed)
         self.releaseAnswers()
         self.wakeHolds(grown)
+        self.wakePolls(grown)
         self.sealNextSegment()
     }
 
@@ -127,7 +129,7 @@ extension BrokerEngine {
     /// waits for it.
     private mutating func publish(upTo confirmed: PhysicalOffset) -> [QueueNumber: Int] {
         var grown: [QueueNumber: Int] = [:]
-        let isAwaited = self.holds.count > 0
+        let isAwaited = self.holds.count > 0 || self.polls.count > 0
         let segmentBytes = Int64(self.settings.log.segmentBytes)
         var batches: [UnconfirmedBatch] = []
         self.log.confirmed(upTo: confirmed) { batches.append($0) }
@@ -150,10 +152,11 @@ extension BrokerEngine {
         return grown
     }
 
-    private mutating func release(_ pending: PendingAnswer) {
+    mutating func release(_ pending: PendingAnswer) {
         switch pending.answer {
         case .send(let response): self.effects.append(.answerSend(pending.caller, response))
         case .command(let command): self.answer(pending.caller, command)
+        case .pop(let delivery): self.deliver(delivery)
         }
     }
 
@@ -182,7 +185,7 @@ extension BrokerEngine {
             self.refuse(
                 pending.caller,
                 Refusal(.systemError, "the disk did not take the message in time"))
-        case .command:
+        case .command, .pop:
             self.refuse(
                 pending.caller,
                 Refusal(.systemError, "disk or replicas did not answer in time"))
@@ -193,6 +196,10 @@ extension BrokerEngine {
     mutating func refuseAllPending(_ reason: String) {
         let refusal = Refusal(.systemError, reason)
         while let pending = self.answers.popAny() { self.refuse(pending.caller, refusal) }
+        for pending in exchange(&self.popAnswers, with: []) {
+            self.refuse(pending.caller, refusal)
+        }
+        self.letPollsGo()
         for pull in self.holds.expire(at: Tick(nanoseconds: .max)) {
             self.answerPull(pull.held, .pullNotFound, next: pull.held.offset)
         }

@@ -201,6 +201,10 @@ extension BrokerStart {
                     logger: logger)
                 Task { await spreader.spread(config) }
             },
+            lookUpRoute: { topic, done in
+                let lookup = RouteLookup(client: client, nameServers: configuration.nameServers)
+                Task { done(await lookup.route(of: topic)) }
+            },
             call: { command, address, timeout, done in
                 if command.flag & CommandFlag.oneWay != 0 {
                     client.sendOneWay(command, to: address, timeout: timeout)

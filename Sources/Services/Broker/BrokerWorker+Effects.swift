@@ -24,6 +24,8 @@ extension BrokerWorker {
             response.encode(into: &out.bytes, as: caller.serialization)
         case .deliver(let caller, let head, let entries, let offset):
             self.deliver(entries, head, from: offset, to: caller)
+        case .deliverPopped(let caller, let head, let entries):
+            self.deliver(entries, head, to: caller)
         case .relay(let caller, let command, let master):
             self.relay(command, of: caller, to: master)
         case .notify(let connection, let command):
@@ -40,6 +42,7 @@ extension BrokerWorker {
             return true
         case .seal(let contents): self.seal(contents)
         case .deleteSegment(let base): self.delete(base)
+        case .lookUpRoute(let ticket, let topic): self.lookUpRoute(ticket, topic)
         case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
         case .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet, .changeLog,

@@ -188,6 +188,12 @@ final class Outgoing {
 struct BrokerOutside: Sendable {
     var register: @Sendable () -> Void
     var spread: @Sendable (TopicConfig) -> Void
+    /// Asks name servers where a topic lies.
+    var lookUpRoute:
+        @Sendable (
+            _ topic: String,
+            _ done: @escaping @Sendable (Result<TopicRouteData, ReadFailure>) -> Void
+        ) -> Void
     /// Calls another broker.
     var call:
         @Sendable (

@@ -8,6 +8,8 @@ struct IndexWalk: Sendable {
         case delays
         /// Delayed messages of the oldest segment, which is to be deleted.
         case roll
+        /// Popped messages that nobody acknowledged in time.
+        case popReturn([PopDue])
     }
 
     let purpose: Purpose
@@ -64,6 +66,7 @@ extension BrokerEngine {
         switch walk.purpose {
         case .delays: self.delivery.delays.scanned(walk.found, through: walk.end)
         case .roll: self.roll(walk.found, through: walk.end.advanced(by: -1))
+        case .popReturn(let due): self.found(due, walk)
         }
     }
 

@@ -12,10 +12,12 @@ struct Relays {
         /// Of the master that was asked.
         let epoch: Epoch
 
-        /// A pull changes nothing: it may be asked for again.
+        /// A pull changes nothing: it may be asked for again. So may a pop: what it took and nobody
+        /// heard of comes back.
         var isPull: Bool {
             let code = RequestCode(rawValue: self.command.code)
-            return code == .pullMessage || code == .litePullMessage
+            return code == .pullMessage || code == .litePullMessage || code == .popMessage
+                || code == .notification
         }
     }
 

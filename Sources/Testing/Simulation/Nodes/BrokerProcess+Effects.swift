@@ -18,6 +18,8 @@ extension BrokerProcess {
             self.clients[caller.connection]?.send(bytes)
         case .deliver(let caller, let head, let entries, let offset):
             self.deliver(entries, head, from: offset, to: caller)
+        case .deliverPopped(let caller, let head, let entries):
+            self.deliver(entries, head, to: caller)
         case .notify(let connection, let command):
             self.clients[connection]?.send(command.framed)
         case .write(let batches, _): self.write(batches)
@@ -39,6 +41,10 @@ extension BrokerProcess {
         case .askForAnotherMaster(let reason): self.handOver(because: reason)
         case .roleChanged(let role): self.roleChanged(role)
         case .warn(let remark): self.world.say("\(self.name): \(remark)")
+        case .lookUpRoute(let ticket, _):
+            let nothing = TopicRouteData(brokers: [], queues: [])
+            self.engine?.routeFound(ticket, .success(nothing), at: self.now)
+            return true
         case .register: self.registerSoon()
         case .spread, .relay: break  // simulated clients look for the master themselves
         }
@@ -75,6 +81,22 @@ extension BrokerProcess {
         connection.send(frame)
     }
 
+    /// Who does not get them gets them when their time has passed.
+    private func deliver(_ entries: [IndexEntry], _ head: PopResponse, to caller: Caller) {
+        guard let connection = self.clients[caller.connection] else { return }
+        let messages = entries.compactMap { self.host.store.message($0) }
+        guard messages.count == entries.count else {
+            self.world.probes.hit("damaged message not popped")
+            return connection.send(
+                RemotingCommand.response(
+                    .systemError, to: caller.opaque, remark: "a popped message is damaged on disk"
+                ).framed)
+        }
+        var command = head.command
+        command.body = messages.flatMap { $0 }
+        connection.send(command.framed)
+    }
+
     private func refuseDamaged(_ offset: QueueOffset, _ caller: Caller, _ end: ConnectionEnd) {
         end.send(
             RemotingCommand.response(
@@ -101,9 +123,12 @@ extension BrokerProcess {
         case .readMessages(let ticket, let entries):
             let bytes = entries.compactMap { self.host.store.message($0) }.flatMap { $0 }
             self.engine?.messagesRead(ticket, .success(bytes), at: now)
-        case .readMessage(let ticket, _):
-            self.engine?.messagesRead(
-                ticket, .failure(ReadFailure(reason: "not simulated")), at: now)
+        case .readMessage(let ticket, let position):
+            let read = self.host.store.message(at: position).map {
+                Result<[UInt8], ReadFailure>.success(Array($0))
+            }
+            let missing = ReadFailure(reason: "no message starts at \(position.bytes)")
+            self.engine?.messagesRead(ticket, read ?? .failure(missing), at: now)
         default: break
         }
     }
