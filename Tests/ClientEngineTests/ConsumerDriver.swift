@@ -18,6 +18,7 @@ struct ConsumerDriver {
     var pulls: [Pull] = []
     var assigned: [MessageQueue] = []
     var revoked: [MessageQueue] = []
+    var kept: [MessageQueue: QueueOffset] = [:]
     var isClosed = false
 
     init(
@@ -39,6 +40,7 @@ struct ConsumerDriver {
             case .assigned(let queue, _): self.assigned.append(queue)
             case .revoked(let queue, _): self.revoked.append(queue)
             case .available: break
+            case .keepOffsets(let offsets): self.kept = offsets
             case .closed: self.isClosed = true
             }
         }

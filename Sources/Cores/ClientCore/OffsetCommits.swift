@@ -61,6 +61,9 @@ package struct OffsetCommits: Sendable {
         }
     }
 
+    /// What there is, is due now.
+    package mutating func hurry(at now: Tick) { self.dueAt = min(self.dueAt, now) }
+
     /// What a request that goes to the broker anyway may tell it on the way.
     package func news(_ queue: MessageQueue, at offset: QueueOffset) -> QueueOffset? {
         guard let known = self.known[queue], !known.isUncertain, offset > known.base else {
@@ -77,6 +80,9 @@ package struct OffsetCommits: Sendable {
         if isConfirmed { known.base = max(known.base, commit.offset) }
         self.known[commit.queue] = known
     }
+
+    /// The queue may be somebody else's: nothing more is said about it until it `began` anew.
+    package mutating func forget(_ queue: MessageQueue) { self.known[queue] = nil }
 
     /// The queue is given up: the last commit to make, if any.
     ///

@@ -20,6 +20,8 @@ package struct ProcessQueue<Message: Sendable>: Sendable {
         var message: Message?
         var state: State
         var deliveries: Int
+        /// The last time.
+        var givenOutAt = Tick.zero
     }
 
     package struct Limits: Hashable, Sendable {
@@ -105,17 +107,18 @@ extension ProcessQueue {
     ) -> (message: Message, offset: QueueOffset, deliveries: Int)? {
         if let due = self.delayed.first, due.dueAt <= now {
             self.delayed.removeFirst()
-            if let index = self.index(of: due.offset) { return self.give(index) }
+            if let index = self.index(of: due.offset) { return self.give(index, at: now) }
         }
         guard self.hasFresh else { return nil }
         self.freshFrom += 1
-        return self.give(self.freshFrom - 1)
+        return self.give(self.freshFrom - 1, at: now)
     }
 
     private mutating func give(
-        _ index: Int
+        _ index: Int, at now: Tick
     ) -> (message: Message, offset: QueueOffset, deliveries: Int)? {
         self.entries[index].state = .givenOut
+        self.entries[index].givenOutAt = now
         self.entries[index].deliveries += 1
         let entry = self.entries[index]
         return entry.message.map { ($0, entry.offset, entry.deliveries) }
@@ -149,6 +152,21 @@ extension ProcessQueue {
         let place = self.delayed.firstIndex { $0.dueAt > dueAt } ?? self.delayed.count
         self.delayed.insert((dueAt, offset), at: place)
         return true
+    }
+
+    /// The message at `offset`, if it is given out.
+    package func givenOut(_ offset: QueueOffset) -> Message? {
+        guard let index = self.index(of: offset), self.entries[index].state == .givenOut else {
+            return nil
+        }
+        return self.entries[index].message
+    }
+
+    /// Among the first messages, which hold the offset back, those that have been given out for
+    /// this long.
+    package func givenOut(for time: Duration, countMax: Int, at now: Tick) -> [QueueOffset] {
+        self.entries.prefix(countMax)
+            .filter { $0.state == .givenOut && now - $0.givenOutAt >= time }.map(\.offset)
     }
 
     /// Binary search: offsets rise, with holes where messages did not match.

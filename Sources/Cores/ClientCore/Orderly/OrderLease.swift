@@ -88,6 +88,12 @@ package struct OrderLease: Sendable {
         }
     }
 
+    /// Ask again as soon as possible. What was asked before counts no more.
+    mutating func renew(at now: Tick) {
+        self.asked = nil
+        self.askAt = min(self.askAt, now)
+    }
+
     /// Time has passed. True if the lock has ended by that.
     mutating func expire(at now: Tick) -> Bool {
         guard let validUntil, validUntil <= now else { return false }

@@ -21,6 +21,10 @@ extension OrderlyQueue {
         return effects
     }
 
+    /// Another broker answers for the lock from now on, and may not know of it: it is asked for
+    /// with the next `advance`.
+    package mutating func masterChanged(at now: Tick) { self.lease.renew(at: now) }
+
     package mutating func lockAnswered(
         _ ticket: OrderlyTicket, _ answer: OrderLease.Answer, at now: Tick
     ) -> [Effect] {

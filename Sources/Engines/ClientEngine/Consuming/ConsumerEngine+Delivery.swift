@@ -6,7 +6,12 @@ package import MessageFormat
 extension ConsumerEngine {
     /// The next message for the user; queues take turns.
     package mutating func take(at now: Tick) -> Delivery? {
+        guard !self.isSuspended, self.configuration.order == nil else { return nil }
         while let id = self.takeable.popFirst() {
+            if let queue = self.assigned[id]?.queue, self.paused.contains(queue) {
+                self.assigned[id]?.isListed = false
+                continue
+            }
             guard let taken = self.assigned[id]?.buffer.take(at: now) else {
                 self.assigned[id]?.isListed = false
                 continue
@@ -43,12 +48,15 @@ extension ConsumerEngine {
         return true
     }
 
-    package func isCurrent(_ id: AssignmentID) -> Bool { self.assigned[id] != nil }
+    package func isCurrent(_ id: AssignmentID) -> Bool {
+        self.assigned[id] != nil || self.ordered.queues[id]?.isLeaving == false
+    }
 
     /// Notes that the queue has something to take, if it has.
     mutating func list(_ id: AssignmentID, at now: Tick) {
         guard self.assigned[id]?.isListed == false,
-            self.assigned[id]?.buffer.hasSomething(at: now) == true
+            self.assigned[id]?.buffer.hasSomething(at: now) == true,
+            let queue = self.assigned[id]?.queue, self.mayPull(queue)
         else { return }
         self.assigned[id]?.isListed = true
         self.takeable.append(id)

@@ -10,7 +10,7 @@ extension ConsumerEngine {
         switch phase {
         case .locating(let dueAt) where dueAt <= now: self.locate(id, at: now)
         case .ready(let dueAt) where dueAt <= now && self.assigned[id]?.buffer.hasRoom == true:
-            self.pull(id, at: now)
+            if let queue = self.assigned[id]?.queue, self.mayPull(queue) { self.pull(id, at: now) }
         case .locating, .askingStored, .askingStart, .anchoring, .ready, .pulling: break
         }
         self.list(id, at: now)
@@ -25,10 +25,13 @@ extension ConsumerEngine {
             self.enter(.locating(dueAt: now + .milliseconds(200)), id)
             return self.routes.suspectAll(at: now)
         }
+        if !self.usesBrokerOffsets, let known = self.configuration.knownOffsets[queue] {
+            return self.begin(id, at: known, now)
+        }
         let command =
             self.usesBrokerOffsets
             ? OffsetRequest.stored(self.configuration.group, queue)
-            : self.configuration.start.question(queue)
+            : self.start(of: queue).question(queue)
         let token = self.call(command, to: address, timeout: self.configuration.callTimeout)
         self.asking[token] = id
         self.enter(self.usesBrokerOffsets ? .askingStored(token) : .askingStart(token), id)
@@ -56,7 +59,7 @@ extension ConsumerEngine {
             return self.locateAgain(id, at: now)
         }
         let token = self.call(
-            self.configuration.start.question(queue), to: address,
+            self.start(of: queue).question(queue), to: address,
             timeout: self.configuration.callTimeout)
         self.asking[token] = id
         self.enter(.askingStart(token), id)
@@ -66,10 +69,11 @@ extension ConsumerEngine {
     /// meanwhile would be skipped. So its place is noted with the broker first; if that fails, the
     /// broker is asked anew, for another consumer may have noted one.
     private mutating func anchor(_ id: AssignmentID, at offset: QueueOffset, _ now: Tick) {
-        guard self.usesBrokerOffsets, self.configuration.start != .first else {
+        guard let queue = self.assigned[id]?.queue else { return }
+        guard self.usesBrokerOffsets, self.start(of: queue) != .first else {
             return self.begin(id, at: offset, now)
         }
-        guard let queue = self.assigned[id]?.queue, let address = self.address(of: queue) else {
+        guard let address = self.address(of: queue) else {
             return self.locateAgain(id, at: now)
         }
         let token = self.call(
@@ -79,6 +83,12 @@ extension ConsumerEngine {
         self.enter(.anchoring(token, at: offset), id)
     }
 
+    /// Retries were meant for this group, so none is skipped.
+    func start(of queue: MessageQueue) -> StartingPoint {
+        let isRetry = queue.topic == RetryRequests.topic(of: self.configuration.group)
+        return isRetry ? .first : self.configuration.start
+    }
+
     private mutating func locateAgain(_ id: AssignmentID, at now: Tick) {
         guard let queue = self.assigned[id]?.queue else { return }
         let pause = self.pause(after: id)
@@ -86,7 +96,7 @@ extension ConsumerEngine {
         self.routes.suspect(queue.topic, at: now)
     }
 
-    private mutating func begin(_ id: AssignmentID, at offset: QueueOffset, _ now: Tick) {
+    mutating func begin(_ id: AssignmentID, at offset: QueueOffset, _ now: Tick) {
         guard let queue = self.assigned[id]?.queue else { return }
         self.assigned[id]?.failures = 0
         self.assigned[id]?.buffer = ProcessQueue(
@@ -128,6 +138,7 @@ extension ConsumerEngine {
 extension ConsumerEngine {
     /// A pull ended.
     package mutating func pulled(_ token: CallToken, _ answer: PullAnswer, at now: Tick) {
+        if self.pulledInOrder(token, answer, at: now) { return }
         guard let id = self.asking.removeValue(forKey: token),
             case .pulling(token, _, let startedAt)? = self.assigned[id]?.phase
         else { return }
@@ -186,15 +197,18 @@ extension ConsumerEngine {
             self.enter(.ready(dueAt: now + .milliseconds(20)), id)
             return
         }
+        if let queue = self.assigned[id]?.queue, let address = self.address(of: queue) {
+            self.introduce(after: code, to: address, at: now)
+        }
+        self.pullFailed(id, at: now)
+    }
+
+    /// A broker that does not know this consumer is told of it.
+    mutating func introduce(after code: ResponseCode, to address: String, at now: Tick) {
         let isUnknownThere: [ResponseCode] = [
             .subscriptionNotExist, .subscriptionNotLatest, .subscriptionGroupNotExist,
         ]
-        if isUnknownThere.contains(code), let queue = self.assigned[id]?.queue,
-            let address = self.address(of: queue)
-        {
-            self.heartbeats.renew(address, at: now)
-        }
-        self.pullFailed(id, at: now)
+        if isUnknownThere.contains(code) { self.heartbeats.renew(address, at: now) }
     }
 
     private mutating func pullFailed(_ id: AssignmentID, at now: Tick) {

@@ -9,6 +9,8 @@ extension ConsumerEngine {
         self.beat(at: now)
         self.rebalance.request(at: now)
         self.abandonPulls(from: route, at: now)
+        self.abandonOrderedPulls(from: route, at: now)
+        self.renewLocks(of: route, at: now)
         self.advance(to: now)
     }
 
@@ -35,8 +37,8 @@ extension ConsumerEngine {
     mutating func askMembers(at now: Tick) {
         for topic in self.subscriptions.keys.sorted() {
             guard let route = self.routes.route(of: topic) else { continue }
-            if self.configuration.model == .broadcasting {
-                self.apply(route.readQueues, of: topic, at: now)
+            if let queues = self.queuesWithoutQuestion(route) {
+                self.apply(queues, of: topic, at: now)
                 continue
             }
             guard !self.membership.values.contains(where: { $0.topic == topic }) else {
@@ -56,6 +58,14 @@ extension ConsumerEngine {
         }
     }
 
+    /// The queues to take if it does not matter who else is there.
+    private func queuesWithoutQuestion(_ route: TopicRoute) -> [MessageQueue]? {
+        if let byHand = self.configuration.queuesByHand {
+            return route.readQueues.filter { byHand.contains($0) }
+        }
+        return self.configuration.model == .broadcasting ? route.readQueues : nil
+    }
+
     /// - Parameter members: nil if the broker knows none or could not be asked.
     mutating func membersAnswered(
         _ question: MembershipQuestion, _ members: [String]?, at now: Tick
@@ -68,19 +78,34 @@ extension ConsumerEngine {
             self.rebalance.retry(after: .milliseconds(200), at: now)
             return self.beat(at: now)
         }
-        let share = self.configuration.allocation.share(
+        let share = self.allocation(of: question.topic).share(
             of: self.configuration.clientID, queues: route.readQueues, consumers: members)
-        self.apply(share, of: question.topic, at: now)
+        self.apply(share.filter { $0.topic == question.topic }, of: question.topic, at: now)
+    }
+
+    /// Who names the queues to take by hand cannot name those of the retries.
+    private func allocation(of topic: String) -> GroupAllocation {
+        guard case .config = self.configuration.allocation,
+            topic == RetryRequests.topic(of: self.configuration.group)
+        else { return self.configuration.allocation }
+        return .average
     }
 
     private mutating func apply(_ share: [MessageQueue], of topic: String, at now: Tick) {
         let wanted = Set(share)
         let held = self.assignments.filter { $0.key.topic == topic }.sorted { $0.key < $1.key }
-        for (queue, id) in held where !wanted.contains(queue) { self.revoke(id, isLost: true) }
-        for queue in share where self.assignments[queue] == nil {
-            let id = self.assign(queue, at: now)
-            self.work(on: id, at: now)
+        for (queue, id) in held where !wanted.contains(queue) {
+            self.revoke(id, isLost: true)
+            self.release(id, at: now)
         }
+        for queue in share where self.assignments[queue] == nil {
+            if let order = self.configuration.order {
+                self.assignOrdered(queue, order, at: now)
+            } else {
+                self.work(on: self.assign(queue, at: now), at: now)
+            }
+        }
+        self.askForLocks(at: now)
     }
 
     mutating func assign(_ queue: MessageQueue, at now: Tick) -> AssignmentID {
@@ -123,7 +148,7 @@ extension ConsumerEngine {
         let consumer = ConsumerData(
             group: self.configuration.group, messageModel: self.configuration.model,
             consumeFromWhere: self.configuration.start.wireName,
-            subscriptions: self.configuration.subscriptions)
+            subscriptions: self.subscriptions.values.sorted { $0.topic < $1.topic })
         let command = MembershipRequest.heartbeat(
             HeartbeatData(clientID: self.configuration.clientID, consumers: [consumer]))
         for address in addresses {
@@ -138,18 +163,35 @@ extension ConsumerEngine {
         guard let address = self.heartbeats.ended(token, isAnswered: isAnswered, at: now),
             isAnswered
         else { return }
-        if self.greeted.insert(address).inserted || self.assigned.isEmpty {
+        if self.greeted.insert(address).inserted || self.assignments.isEmpty {
             self.rebalance.request(at: now)
         }
         self.advance(to: now)
     }
 
     mutating func commitIfDue(at now: Tick) {
-        guard self.usesBrokerOffsets, self.commits.dueAt <= now else { return }
-        let offsets = self.assigned.values.filter(\.isLocated).map {
-            ($0.queue, $0.buffer.commitOffset)
+        guard self.commits.dueAt <= now else { return }
+        let due = self.commits.due(self.progress(at: now), at: now)
+        if self.usesBrokerOffsets { self.commit(due) } else if !due.isEmpty { self.keepOffsets() }
+    }
+
+    private func progress(at now: Tick) -> [(MessageQueue, QueueOffset)] {
+        self.assigned.values.filter(\.isLocated).map { ($0.queue, $0.buffer.commitOffset) }
+            + self.ordered.queues.values.compactMap { queue in
+                queue.order.commitOffset(at: now).map { (queue.queue, $0) }
+            }
+    }
+
+    /// Whether the offsets of a broadcasting consumer are of interest.
+    var keepsOffsets: Bool { !self.usesBrokerOffsets && self.configuration.keepsOffsets }
+
+    /// Queues that were given up keep their last offset.
+    mutating func keepOffsets() {
+        guard self.keepsOffsets else { return }
+        for (queue, offset) in self.progress(at: self.lastAdvance) {
+            self.configuration.knownOffsets[queue] = offset
         }
-        self.commit(self.commits.due(offsets, at: now))
+        self.effects.append(.keepOffsets(self.configuration.knownOffsets))
     }
 
     mutating func commit(_ commits: [OffsetCommits.Commit]) {

@@ -17,7 +17,17 @@ package struct ConsumerEngine: Sendable {
         package var subscriptions: [SubscriptionData]
         package var model = MessageModel.clustering
         package var start = StartingPoint.last
-        package var allocation = QueueAllocation.average
+        package var allocation = GroupAllocation.average
+        /// Nil: what fails stays with this consumer, and the group has no retry topic.
+        package var retry: RetryRules?
+        /// Set: queues are locked, and consumed one batch after the other.
+        package var order: OrderlyQueue<InboundMessage>.Settings?
+        /// Set: exactly these queues, whoever else is in the group.
+        package var queuesByHand: Set<MessageQueue>?
+        /// Where a broadcasting consumer was when it last ran.
+        package var knownOffsets: [MessageQueue: QueueOffset] = [:]
+        /// Whether a broadcasting consumer tells its progress.
+        package var keepsOffsets = false
         package var buffer = BufferLimits()
         package var messagesPerPull: Int32 = 32
         package var hold = Duration.seconds(15)
@@ -48,6 +58,8 @@ package struct ConsumerEngine: Sendable {
         case revoked(MessageQueue, AssignmentID)
         /// There is something to take.
         case available
+        /// A broadcasting consumer's progress, to be kept until it runs again.
+        case keepOffsets([MessageQueue: QueueOffset])
         case closed
     }
 
@@ -59,15 +71,27 @@ package struct ConsumerEngine: Sendable {
         package var deliveries: Int
     }
 
-    let configuration: Configuration
+    var configuration: Configuration
     let subscriptions: [String: SubscriptionData]
     var routes: RouteBook
     var heartbeats: Heartbeats
     var commits: OffsetCommits
     var committing: [CallToken: OffsetCommits.Commit] = [:]
+    /// Messages on their way back to the brokers.
+    var returning: [CallToken: ReturningMessage] = [:]
+    var returningKeys: Set<ReturningKey> = []
+    var lastRetryQueue = 0
+    /// When it is looked for messages that are handled for too long.
+    var overdueCheckAt: Tick?
     var tokens = TokenCounter()
     var assigned: [AssignmentID: AssignedQueue] = [:]
     var assignments: [MessageQueue: AssignmentID] = [:]
+    /// Instead of `assigned`, when the queues are consumed in order.
+    var ordered = OrderedState()
+    /// Nothing is pulled or handed out.
+    package internal(set) var isSuspended = false
+    /// The same, for single queues.
+    var paused: Set<MessageQueue> = []
     /// The queue that waits for each offset question or pull.
     var asking: [CallToken: AssignmentID] = [:]
     var lastAssignment: UInt64 = 0
@@ -81,12 +105,13 @@ package struct ConsumerEngine: Sendable {
     var greeted: Set<String> = []
     /// Set while closing: the calls whose end is waited for.
     var closing: Set<CallToken>?
+    /// The brokers have been told.
+    var hasLeft = false
     var effects: [Effect] = []
 
     package init(_ configuration: Configuration, at now: Tick) {
         self.configuration = configuration
-        self.subscriptions = Dictionary(
-            configuration.subscriptions.map { ($0.topic, $0) }, uniquingKeysWith: { $1 })
+        self.subscriptions = Self.subscriptions(configuration)
         self.routes = RouteBook(
             nameServers: configuration.nameServers, usesTemplate: false,
             timing: configuration.routes)
@@ -94,6 +119,21 @@ package struct ConsumerEngine: Sendable {
         self.commits = OffsetCommits(interval: configuration.commitInterval, startingAt: now)
         self.rebalance = RebalanceClock(
             interval: configuration.rebalanceInterval, startingAt: now)
+        self.overdueCheckAt = self.retryRules.map { now + $0.lookEvery }
+    }
+
+    /// By topic; with the topic of the group's retries, if it has one.
+    private static func subscriptions(
+        _ configuration: Configuration
+    ) -> [String: SubscriptionData] {
+        var all = configuration.subscriptions
+        if configuration.retry != nil, configuration.model == .clustering {
+            all.append(
+                SubscriptionData(
+                    topic: RetryRequests.topic(of: configuration.group),
+                    expression: SubscriptionData.all, version: all.map(\.version).max() ?? 0))
+        }
+        return Dictionary(all.map { ($0.topic, $0) }, uniquingKeysWith: { $1 })
     }
 
     package mutating func takeEffects() -> [Effect] {
@@ -103,12 +143,14 @@ package struct ConsumerEngine: Sendable {
     }
 
     package var nextWakeAt: Tick? {
-        if self.isClosing { return nil }
+        let ordered = self.ordered.queues.values.map { $0.nextWakeAt(after: self.lastAdvance) }
+            .earliest
+        if self.isClosing { return ordered }
         let queues = self.assigned.values.map { $0.nextWakeAt(after: self.lastAdvance) }.earliest
-        let commits = self.usesBrokerOffsets ? self.commits.dueAt : nil
+        let commits = self.usesBrokerOffsets || self.keepsOffsets ? self.commits.dueAt : nil
         return [
             self.routes.nextWakeAt, self.heartbeats.nextWakeAt, self.rebalance.dueAt, commits,
-            queues,
+            queues, ordered, self.overdueCheckAt,
         ].earliest
     }
 
@@ -130,12 +172,14 @@ extension ConsumerEngine {
 
     /// Time has passed.
     package mutating func advance(to now: Tick) {
-        guard !self.isClosing else { return }
         self.lastAdvance = now
+        guard !self.isClosing else { return self.advanceOrdered(to: now) }
         for call in self.routes.advance(to: now, &self.tokens) { self.effects.append(.call(call)) }
         self.beat(at: now)
         if self.rebalance.isDue(at: now) { self.askMembers(at: now) }
         for id in self.assigned.keys.sorted() { self.work(on: id, at: now) }
+        self.advanceOrdered(to: now)
+        self.returnOverdue(at: now)
         self.commitIfDue(at: now)
     }
 
@@ -149,9 +193,11 @@ extension ConsumerEngine {
             self.membersAnswered(question, MembershipRequest.members(result), at: now)
         } else if let commit = self.committing.removeValue(forKey: token) {
             self.commits.answered(commit, isConfirmed: OffsetRequest.isCommitted(result))
+        } else if let back = self.returning.removeValue(forKey: token) {
+            self.returned(back, result, at: now)
         } else if let id = self.asking.removeValue(forKey: token) {
             self.located(id, token, result, at: now)
-        } else {
+        } else if !self.endedInOrder(token, result, at: now) {
             self.beaten(token, result, at: now)
         }
         self.noteClosed(token)
@@ -175,21 +221,31 @@ extension ConsumerEngine {
     /// Commits, leaves the group and gives everything up. `closed` follows as an effect.
     package mutating func close(at now: Tick) {
         guard !self.isClosing else { return }
+        self.keepOffsets()
         self.closing = []
         let ids = self.assigned.keys.sorted()
         for id in ids { self.revoke(id, isLost: false) }
-        var waiting = Set(self.committing.keys)
+        self.closing = Set(self.committing.keys)
+        for id in self.ordered.queues.keys.sorted() { self.release(id, at: now) }
+        self.leaveWhenReleased()
+    }
+
+    /// A queue in order stays this consumer's until its batch is done with.
+    mutating func leaveWhenReleased() {
+        guard self.ordered.queues.isEmpty, !self.hasLeft else { return }
+        self.hasLeft = true
         for address in self.heartbeats.addresses {
             let command = MembershipRequest.leave(
                 clientID: self.configuration.clientID, consumerGroup: self.configuration.group)
-            waiting.insert(self.call(command, to: address, timeout: .seconds(1)))
+            let goodbye = self.call(command, to: address, timeout: .seconds(1))
+            self.closing?.insert(goodbye)
         }
-        self.closing = waiting
-        if waiting.isEmpty { self.effects.append(.closed) }
+        if self.closing?.isEmpty == true { self.effects.append(.closed) }
     }
 
     private mutating func noteClosed(_ token: CallToken) {
-        guard self.closing?.remove(token) != nil, self.closing?.isEmpty == true else { return }
+        guard self.closing?.remove(token) != nil, self.closing?.isEmpty == true, self.hasLeft
+        else { return }
         self.effects.append(.closed)
     }
 

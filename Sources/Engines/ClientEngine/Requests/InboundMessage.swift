@@ -4,6 +4,8 @@ package import RemotingProtocol
 /// A message as a client received it.
 package struct InboundMessage: Sendable {
     package var queue: MessageQueue
+    /// The topic that it was sent to first: a retry lies in another one.
+    package var topic: String
     package var queueOffset: QueueOffset
     package var physicalOffset: PhysicalOffset
     package var body: [UInt8]
@@ -23,6 +25,7 @@ package struct InboundMessage: Sendable {
     package init(_ view: StoredMessageView, brokerName: String) {
         self.queue = MessageQueue(
             topic: view.topic, brokerName: brokerName, queueID: view.queueID)
+        self.topic = view.topic
         self.queueOffset = view.queueOffset
         self.physicalOffset = view.physicalOffset
         self.body = Array(view.body)
@@ -45,6 +48,16 @@ package struct InboundMessage: Sendable {
 
     package var offsetMessageID: String {
         OffsetMessageID(storeHost: self.storeHost, physicalOffset: self.physicalOffset).text
+    }
+
+    /// As the group that it is retried for sees it: in its original topic.
+    package func shownTo(_ group: String) -> InboundMessage {
+        guard self.queue.topic == ResourceName.retryPrefix + group,
+            let topic = self.properties[PropertyName.retryTopic]
+        else { return self }
+        var shown = self
+        shown.topic = topic
+        return shown
     }
 
     /// Brokers filter by the tags' hashes; two tags may share one.

@@ -18,6 +18,17 @@ package enum MembershipRequest {
         return (try? ConsumerIDList(bodyOf: command))?.clientIDs
     }
 
+    /// Whether a broker can serve the subscription.
+    package static func check(
+        _ subscription: SubscriptionData, clientID: String, group: String
+    ) -> RemotingCommand {
+        let body: JSONValue = [
+            "clientId": .string(clientID), "group": .string(group),
+            "subscriptionData": subscription.json,
+        ]
+        return .request(.checkClientConfig, body: body.encoded)
+    }
+
     package static func leave(
         clientID: String, producerGroup: String? = nil, consumerGroup: String? = nil
     ) -> RemotingCommand {

@@ -89,7 +89,8 @@ package enum PullAnswer: Sendable {
             case .success:
                 let messages = try InboundMessage.messages(of: command, from: request.queue)
                 return .found(
-                    messages.filter { $0.passes(request.subscription) }, progress)
+                    messages.filter { $0.passes(request.subscription) }
+                        .map { $0.shownTo(request.group) }, progress)
             case .pullOffsetMoved: return .moved(progress)
             default: return .nothing(progress)
             }

@@ -100,7 +100,7 @@ final class ConsumerHost {
                 self.note(answer, to: request)
                 self.change { $0.pulled(token, answer, at: $1) }
             }
-        case .assigned, .revoked, .available, .closed: break
+        case .assigned, .revoked, .available, .keepOffsets, .closed: break
         }
     }
 
