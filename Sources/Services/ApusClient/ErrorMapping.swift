@@ -63,6 +63,7 @@ extension ApusClientError.Code {
         case .systemBusy, .flowControl: self = .busy
         case .flushDiskTimeout, .flushSlaveTimeout, .slaveNotAvailable: self = .notDurable
         case .messageIllegal, .invalidParameter: self = .messageRefused
+        case .subscriptionParseFailed: self = .invalidArgument
         case .noPermission: self = .notPermitted
         case .topicNotExist: self = .topicNotFound
         case .subscriptionGroupNotExist: self = .groupNotFound

@@ -1,3 +1,4 @@
+import ClientCore
 import ClientEngine
 import MessageFormat
 import NIOCore
@@ -11,9 +12,15 @@ import Synchronization
 /// nanoseconds. What it wants done happens after the lock is released; answers come in on the
 /// event loop, one after the other.
 final class ConsumerLoop: Sendable {
+    /// What the user works on next.
+    enum Work: Sendable {
+        case message(ConsumerEngine.Delivery)
+        case batch(OrderedBatch)
+    }
+
     private struct Waiter {
         let id: UInt64
-        let continuation: CheckedContinuation<ConsumerEngine.Delivery?, Never>
+        let continuation: CheckedContinuation<Work?, Never>
     }
 
     private struct State {
@@ -21,6 +28,7 @@ final class ConsumerLoop: Sendable {
         var waiters = CircularBuffer<Waiter>()
         var closeWaiters: [CheckedContinuation<Void, Never>] = []
         var isStarted = false
+        var isOrdered = false
         /// Nobody is given anything any more.
         var isEnded = false
         var hasClosed = false
@@ -29,16 +37,20 @@ final class ConsumerLoop: Sendable {
     }
 
     let connection: ClientConnection
+    private let group: String
     private let interceptors: [any ReceiveInterceptor]
+    private let keeper: OffsetKeeper?
     private let state: Mutex<State>
     private let lastWaiter = Atomic<UInt64>(0)
 
     init(
         _ connection: ClientConnection, engine: ConsumerEngine,
-        interceptors: [any ReceiveInterceptor]
+        group: String, interceptors: [any ReceiveInterceptor], keeper: OffsetKeeper? = nil
     ) {
         self.connection = connection
+        self.group = group
         self.interceptors = interceptors
+        self.keeper = keeper
         self.state = Mutex(State(engine: engine))
     }
 }
@@ -54,10 +66,25 @@ extension ConsumerLoop {
         }
     }
 
-    /// The next message, as soon as there is one. Nil when the consumer is closed or the task
-    /// cancelled.
-    func next() async -> ConsumerEngine.Delivery? {
-        if let delivery = self.takeNow() { return delivery }
+    /// Joins the group, to consume in order. False if it was started otherwise.
+    func start(_ settings: OrderlyQueue<InboundMessage>.Settings) -> Bool {
+        var isOrdered = false
+        self.change { state, now in
+            if !state.isStarted {
+                state.isStarted = true
+                state.isOrdered = true
+                state.engine.consumeInOrder(settings)
+                state.engine.start(at: now)
+            }
+            isOrdered = state.isOrdered
+        }
+        return isOrdered
+    }
+
+    /// The next message or batch, as soon as there is one. Nil when the consumer is closed or the
+    /// task cancelled.
+    func next() async -> Work? {
+        if let work = self.takeNow() { return work }
         let id = self.lastWaiter.wrappingAdd(1, ordering: .relaxed).newValue
         return await withTaskCancellationHandler {
             await withCheckedContinuation { self.wait(Waiter(id: id, continuation: $0)) }
@@ -66,22 +93,28 @@ extension ConsumerLoop {
         }
     }
 
-    private func takeNow() -> ConsumerEngine.Delivery? {
+    func takeNow() -> Work? {
         let now = SystemClock.tick()
-        return self.state.withLock { $0.isEnded ? nil : $0.engine.take(at: now) }
+        return self.state.withLock { $0.isEnded ? nil : Self.take(&$0, now) }
+    }
+
+    private static func take(_ state: inout State, _ now: Tick) -> Work? {
+        state.isOrdered
+            ? state.engine.takeBatch(at: now).map { .batch($0) }
+            : state.engine.take(at: now).map { .message($0) }
     }
 
     private func wait(_ waiter: Waiter) {
         let now = SystemClock.tick()
-        var delivery: ConsumerEngine.Delivery?
+        var work: Work?
         let isWaiting = self.state.withLock { state in
             if state.isEnded || Task.isCancelled { return false }
             // Something may have come since it was looked for.
-            delivery = state.engine.take(at: now)
-            if delivery == nil { state.waiters.append(waiter) }
-            return delivery == nil
+            work = Self.take(&state, now)
+            if work == nil { state.waiters.append(waiter) }
+            return work == nil
         }
-        if !isWaiting { waiter.continuation.resume(returning: delivery) }
+        if !isWaiting { waiter.continuation.resume(returning: work) }
     }
 
     private func cancel(_ id: UInt64) {
@@ -107,6 +140,34 @@ extension ConsumerLoop {
         return isDone
     }
 
+    func sendBack(
+        _ offset: QueueOffset, of id: AssignmentID, _ choice: RetryRequests.Choice
+    ) -> Bool {
+        var isDone = false
+        self.change(timesMayHaveMoved: true) { state, now in
+            isDone = state.engine.sendBack(offset, of: id, choice, at: now)
+        }
+        return isDone
+    }
+
+    func finished(
+        _ batch: OrderedBatch, _ outcome: OrderlyQueue<InboundMessage>.Outcome,
+        error: String = ""
+    ) {
+        self.change(timesMayHaveMoved: true) { state, now in
+            state.engine.finished(batch, outcome, error: error, at: now)
+        }
+    }
+
+    /// Lets the engine do what a user or an operator asked for.
+    func control(_ body: (inout ConsumerEngine, Tick) -> Void) {
+        self.change(timesMayHaveMoved: true) { state, now in body(&state.engine, now) }
+    }
+
+    func ask<Answer>(_ body: (ConsumerEngine) -> Answer) -> Answer {
+        self.state.withLock { body($0.engine) }
+    }
+
     func isCurrent(_ id: AssignmentID) -> Bool {
         self.state.withLock { $0.engine.isCurrent(id) }
     }
@@ -130,6 +191,7 @@ extension ConsumerLoop {
             }
             if hasClosed { continuation.resume() }
         }
+        self.keeper?.write()
     }
 }
 
@@ -141,11 +203,20 @@ extension ConsumerLoop {
     }
 
     func received(_ request: ReceivedCommand, on connection: RemotingConnection) {
-        guard request.requestCode == .notifyConsumerIDsChanged else {
-            return ClientConnection.refuse(request, on: connection)
+        switch request.requestCode {
+        case .notifyConsumerIDsChanged:
+            guard let group = request.nonEmptyString("consumerGroup") else { return }
+            self.change { state, now in state.engine.membersChanged(group: group, at: now) }
+        case .resetConsumerClientOffset:
+            guard request.nonEmptyString("group") == self.group,
+                let body = try? ResetOffsetBody(bodyOf: request)
+            else { return }
+            let offsets = body.offsets.mapValues { QueueOffset($0) }
+            self.change(timesMayHaveMoved: true) { state, now in
+                state.engine.resetOffsets(offsets, at: now)
+            }
+        default: ClientConnection.refuse(request, on: connection)
         }
-        guard let group = request.nonEmptyString("consumerGroup") else { return }
-        self.change { state, now in state.engine.membersChanged(group: group, at: now) }
     }
 
     private func ended(_ token: CallToken, _ result: CallResult) {
@@ -177,7 +248,7 @@ extension ConsumerLoop {
         timesMayHaveMoved: Bool = false, _ change: (inout State, Tick) -> Void
     ) {
         let now = SystemClock.tick()
-        var handed: [(Waiter, ConsumerEngine.Delivery)] = []
+        var handed: [(Waiter, Work)] = []
         var effects: [ConsumerEngine.Effect] = []
         var wakeAt: Tick?
         self.state.withLock { state in
@@ -187,17 +258,15 @@ extension ConsumerLoop {
             handed = Self.hand(&state, now)
             wakeAt = Self.newWake(&state)
         }
-        for (waiter, delivery) in handed { waiter.continuation.resume(returning: delivery) }
+        for (waiter, work) in handed { waiter.continuation.resume(returning: work) }
         if let wakeAt { self.schedule(wakeAt) }
         for effect in effects { self.carryOut(effect) }
     }
 
-    private static func hand(
-        _ state: inout State, _ now: Tick
-    ) -> [(Waiter, ConsumerEngine.Delivery)] {
-        var handed: [(Waiter, ConsumerEngine.Delivery)] = []
-        while !state.waiters.isEmpty, let delivery = state.engine.take(at: now) {
-            handed.append((state.waiters.removeFirst(), delivery))
+    private static func hand(_ state: inout State, _ now: Tick) -> [(Waiter, Work)] {
+        var handed: [(Waiter, Work)] = []
+        while !state.waiters.isEmpty, let work = Self.take(&state, now) {
+            handed.append((state.waiters.removeFirst(), work))
         }
         return handed
     }
@@ -237,6 +306,7 @@ extension ConsumerLoop {
         case .revoked(let queue, _):
             for interceptor in self.interceptors { interceptor.didRevoke(TopicQueue(queue)) }
         case .available: break
+        case .keepOffsets(let offsets): self.keeper?.keep(offsets)
         case .closed: self.tellClosed()
         }
     }

@@ -6,18 +6,6 @@ import RemotingProtocol
 import RemotingTransport
 import Synchronization
 
-/// What a consumer wants of a topic.
-public struct Subscription: Hashable, Sendable {
-    public var topic: String
-    /// `*` for everything, else tags separated by `||`.
-    public var tags: String
-
-    public init(topic: String, tags: String = "*") {
-        self.topic = topic
-        self.tags = tags
-    }
-}
-
 /// Where a group begins on a queue for which it has no offset yet.
 public enum ConsumeFrom: Hashable, Sendable {
     case first
@@ -44,11 +32,10 @@ public final class PushConsumer: Sendable {
     public enum Model: Sendable {
         /// Each message goes to one member.
         case clustering
-        /// Each message goes to every member. Offsets are not kept.
+        /// Each message goes to every member. Offsets are kept in `broadcastOffsetFile`, if at
+        /// all; a message whose handling failed stays with this consumer.
         case broadcasting
     }
-
-    public enum AllocationStrategy: Sendable { case average, averageByCircle }
 
     public struct Options: Sendable {
         public var from = ConsumeFrom.last
@@ -63,17 +50,28 @@ public final class PushConsumer: Sendable {
         public var hold: Duration = .seconds(15)
         public var commitInterval: Duration = .seconds(5)
         public var rebalanceInterval: Duration = .seconds(20)
-        /// After which a message whose handler threw is handled again.
-        public var retryDelay: Duration = .seconds(1)
+        /// What becomes of a message whose handler threw.
+        public var retry = RetryPolicy.growing
+        /// After how many attempts a message becomes a dead letter. Nil: as the group's
+        /// configuration says, usually 17 (16 retries); orderly consumption goes on without end.
+        public var attemptsMax: Int?
+        /// A message that is handled for longer than this is given back to its broker, whatever
+        /// its handler does.
+        public var handlingMax: Duration = .seconds(900)
+        /// Where a broadcasting consumer keeps its offsets, so that it goes on where it was when
+        /// it runs again. Nil: nowhere. Each consumer needs a file of its own.
+        public var broadcastOffsetFile: String?
         /// In the order in which they are called.
         public var interceptors: [any ReceiveInterceptor] = []
 
         public init() {}
     }
 
-    private let options: Options
-    private let connection: ClientConnection
-    private let loop: ConsumerLoop
+    let options: Options
+    let subscriptions: [SubscriptionData]
+    let group: String
+    let connection: ClientConnection
+    let loop: ConsumerLoop
     private let isClosed = Atomic<Bool>(false)
 
     public init(
@@ -86,10 +84,17 @@ public final class PushConsumer: Sendable {
             configuration, onRequest: { events.received($0, on: $1) },
             onClosed: { events.closed($0) })
         let now = SystemClock.now()
-        let engine = ConsumerEngine(
-            Self.engine(self.connection, group, subscriptions, options, now), at: now.tick)
+        self.group = group
+        self.subscriptions = subscriptions.map { $0.data(version: now.wall.milliseconds) }
+        let keeper =
+            options.model == .broadcasting
+            ? options.broadcastOffsetFile.map { OffsetKeeper($0, configuration.logger) } : nil
+        var settings = Self.engine(self.connection, group, self.subscriptions, options)
+        settings.knownOffsets = keeper?.read() ?? [:]
+        settings.keepsOffsets = keeper != nil
         self.loop = ConsumerLoop(
-            self.connection, engine: engine, interceptors: options.interceptors)
+            self.connection, engine: ConsumerEngine(settings, at: now.tick), group: group,
+            interceptors: options.interceptors, keeper: keeper)
         events.relay(to: self.loop)
     }
 
@@ -104,20 +109,20 @@ public final class PushConsumer: Sendable {
     }
 
     private static func engine(
-        _ connection: ClientConnection, _ group: String, _ subscriptions: [Subscription],
-        _ options: Options, _ now: Now
+        _ connection: ClientConnection, _ group: String, _ subscriptions: [SubscriptionData],
+        _ options: Options
     ) -> ConsumerEngine.Configuration {
         let configuration = connection.configuration
         var engine = ConsumerEngine.Configuration(
             group: group, clientID: connection.identity.clientID,
-            nameServers: configuration.nameServers,
-            subscriptions: subscriptions.map {
-                SubscriptionData(
-                    topic: $0.topic, expression: $0.tags, version: now.wall.milliseconds)
-            })
+            nameServers: configuration.nameServers, subscriptions: subscriptions)
         engine.model = options.model == .clustering ? .clustering : .broadcasting
         engine.start = StartingPoint(options.from)
-        engine.allocation = options.allocation == .average ? .average : .averageByCircle
+        engine.allocation = options.allocation.allocation
+        var retry = RetryRules()
+        retry.retriesMax = RetryPolicy.retriesMax(attemptsMax: options.attemptsMax)
+        retry.handlingMax = max(options.handlingMax, .seconds(1))
+        engine.retry = retry
         engine.buffer.messagesMax = max(options.bufferedMessagesMax, 1)
         engine.buffer.bytesMax = max(options.bufferedBytesMax, 1)
         engine.messagesPerPull = Int32(clamping: max(options.messagesPerPull, 1))
@@ -133,6 +138,8 @@ public final class PushConsumer: Sendable {
 
     /// The id under which the group knows this consumer.
     public var clientID: String { self.connection.identity.clientID }
+
+    var logger: Logger { self.connection.configuration.logger }
 
     /// The queues that are this consumer's at the moment.
     public var assignedQueues: [TopicQueue] { self.loop.assignedQueues.map { TopicQueue($0) } }
@@ -173,16 +180,17 @@ extension PushConsumer {
     }
 
     private func nextDelivery() async -> Delivery? {
-        await self.loop.next().map { Delivery($0, self.loop) }
+        guard case .message(let delivery)? = await self.loop.next() else { return nil }
+        return Delivery(delivery, self)
     }
 
     /// Handles messages, `concurrency` at a time, until the consumer is closed or the calling task
     /// cancelled.
     ///
     /// A message whose handler returns is acknowledged. One whose handler throws is handled again
-    /// after `retryDelay`; the group's offset stays before it meanwhile. Messages of one queue may
-    /// be handled at the same time; with a concurrency of 1 they are handled in order, but for
-    /// those that failed.
+    /// as `Options.retry` says, with the error's text as the reason. Messages of one queue may be
+    /// handled at the same time; with a concurrency of 1 they are handled in order, but for those
+    /// that failed. Where that matters, use `runOrderly`.
     public func run(
         concurrency: Int = 16, handler: @escaping @Sendable (ReceivedMessage) async throws -> Void
     ) async {
@@ -202,13 +210,13 @@ extension PushConsumer {
                 try await handler(delivery.message)
                 delivery.acknowledge()
             } catch {
-                self.connection.configuration.logger.debug(
+                self.logger.debug(
                     "a message's handler failed",
                     metadata: [
                         "message": "\(delivery.message.messageID)", "error": "\(error)",
                         "delivery": "\(delivery.deliveryCount)",
                     ])
-                delivery.retry(after: self.options.retryDelay)
+                delivery.retry(because: "\(error)")
             }
         }
     }

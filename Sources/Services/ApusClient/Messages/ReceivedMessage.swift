@@ -11,7 +11,9 @@ public struct ReceivedMessage: Sendable {
     public var messageID: String { self.inbound.messageID }
     /// The id under which its broker finds it.
     public var offsetMessageID: String { self.inbound.offsetMessageID }
-    public var topic: String { self.inbound.queue.topic }
+    /// The topic that it was sent to, also when it comes again from the group's retry topic.
+    public var topic: String { self.inbound.topic }
+    /// Where it was read: a retry lies in a queue of the group's retry topic.
     public var queue: TopicQueue { TopicQueue(self.inbound.queue) }
     public var queueOffset: Int64 { self.inbound.queueOffset.value }
     /// Its place in its broker's log.
@@ -37,7 +39,7 @@ public struct ReceivedMessage: Sendable {
     public var bornHost: String { self.inbound.bornHost.description }
     /// `ip:port` of the broker that stored it.
     public var storeHost: String { self.inbound.storeHost.description }
-    /// How often the broker has redelivered it.
+    /// How often the brokers have redelivered it after its handling failed.
     public var reconsumeTimes: Int { Int(self.inbound.reconsumeTimes) }
     /// Whether the producer compressed the body; it is handed over as it was stored.
     public var isCompressed: Bool { self.inbound.systemFlag.contains(.compressed) }
