@@ -87,7 +87,7 @@ private struct ClientGuide {
     ) async {
         var options = PushConsumer.Options()
         options.from = .first
-        options.retryDelay = .milliseconds(100)
+        options.retry = .local(after: .milliseconds(100))
         let consumer = PushConsumer(
             configuration, group: "billing", subscriptions: [Subscription(topic: "orders")],
             options: options)
