@@ -178,6 +178,38 @@ struct PopTests {
         #expect(code(Requests.acknowledge(message)) == .messageIllegal)
     }
 
+    @Test("a group that is reset pops from there, and handles of before are over")
+    func reset() {
+        var bench = self.bench("a", "b")
+        let before = bench.pop()
+        let reset = bench.request(
+            .request(
+                .invokeBrokerToResetOffset,
+                fields: [
+                    "group": "CG", "topic": "T", "queueId": "0", "offset": "0",
+                    "timestamp": "0", "isForce": "true",
+                ]))
+        bench.settle()
+        #expect(bench.answer(to: reset)?.code == .success)
+        #expect(bench.pop().map(\.text) == ["a", "b"])
+        bench.acknowledge(before[0])
+        #expect(bench.engine.delivery.pops.inFlight == 2)
+        bench.live(.seconds(61))
+        #expect(bench.drain().map(\.text).sorted() == ["a", "b"])
+        #expect(bench.engine.delivery.offsets.resetCount == 0)
+    }
+
+    @Test("a message that is sent on with its old handle gets a new one")
+    func sentOn() {
+        var bench = EngineBench()
+        bench.request(Requests.send("a", properties: "POP_CK\u{1}0 1 2 0 0 b 0 0\u{2}"))
+        bench.settle()
+        let message = bench.pop()[0]
+        #expect(message.properties["POP_CK"] == nil)
+        #expect(bench.acknowledge(message) == .success)
+        #expect(bench.engine.delivery.pops.inFlight == 0)
+    }
+
     @Test("a deleted topic takes its pops and retry topics with it")
     func deletedTopic() {
         var bench = self.bench("a")

@@ -67,6 +67,10 @@ extension BrokerEngine {
     mutating func settlePops() {
         self.appendPopRecords()
         for moved in self.delivery.pops.takeCommits() {
+            // Who pops goes on where a reset says at once: nobody has to be told any more.
+            _ = self.isBeforeReset(
+                moved.group, moved.topic, moved.queueID, offset: moved.offset.value,
+                isOperators: true)
             self.commit(
                 group: moved.group, topic: moved.topic, queueID: moved.queueID,
                 offset: moved.offset.value)
