@@ -100,7 +100,7 @@ struct IdempotenceTests {
 
     @Test("a broker that starts again knows what it stored, whatever of its last writes is lost")
     func restarts() throws {
-        var bench = EngineBench()
+        var bench = EngineBench(EngineBench.settings { $0.log.batchBytesMax = 64 })
         bench.request(Numbered.send("a", 1))
         bench.settle()
         let kept = bench.disk.count

@@ -20,7 +20,8 @@ struct ProducerStoryTests {
 /// One producer that sends its orders one after the other, each until it is acknowledged, and
 /// decides about them; and a broker that dies now and then.
 private struct ProducerStory {
-    private(set) var bench = EngineBench()
+    /// Batches are so short that only what is kept together shares one.
+    private(set) var bench = EngineBench(EngineBench.settings { $0.log.batchBytesMax = 64 })
     private var chance: Chance
     /// Orders are numbered from 1. Even ones are to be committed.
     private var next = 1
