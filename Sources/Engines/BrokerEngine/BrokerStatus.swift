@@ -61,6 +61,8 @@ extension BrokerEngine {
             "pullThreadPoolQueueCapacity": "0", "pullThreadPoolQueueHeadWaitTimeMills": "0",
             "queryThreadPoolQueueHeadWaitTimeMills": "0", "pageCacheLockTimeMills": "0",
             "earliestMessageTimeStamp": "-1",
+            "openTransactions": String(self.delivery.transactions.table.count),
+            "idempotentSessions": String(self.delivery.idempotence.sessionCount),
         ]
         self.succeed(caller, body: KVTable(table: table).encoded)
     }
