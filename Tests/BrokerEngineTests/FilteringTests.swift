@@ -163,6 +163,26 @@ struct FilteringTests {
         #expect(bench.field("nextBeginOffset", of: pull) == "2")
     }
 
+    @Test("what lies in index files is looked at as well")
+    func sealed() throws {
+        var bench = EngineBench(EngineBench.settings(segmentBytes: 1 << 17))
+        for number in 0..<600 {
+            let body = String(repeating: "x", count: 400)
+            bench.request(Requests.send(body, properties: "n\u{1}\(number)\u{2}"))
+            bench.settle()
+        }
+        bench.sealForReading()
+        let place = bench.engine.queues.queue(QueueKey(topic: "T", queueID: 0))?.place(of: .zero)
+        guard case .file = try #require(place) else {
+            Issue.record("the first messages are in an index file")
+            return
+        }
+        let pull = bench.request(self.pull("n IN ('3', '100', '599')"))
+        let found = bench.messages(of: pull) { $0.properties["n"] }
+        #expect(found == ["3", "100", "599"])
+        #expect(bench.field("nextBeginOffset", of: pull) == "600")
+    }
+
     @Test("everything in a retry topic passes")
     func retryTopic() {
         var bench = self.bench(sending: 0)

@@ -128,6 +128,25 @@ struct ResettingTests {
         #expect(third.engine.delivery.offsets.resetCount == 0)
     }
 
+    @Test("a new master knows whom it has to tell")
+    func failover() throws {
+        var group = GroupBench.inStep([1, 2, 3])
+        for _ in 0..<5 { _ = group.request(Requests.send(), at: 1) }
+        _ = group.request(Requests.heartbeat("c"), at: 1)
+        _ = group.request(Requests.commit(4), at: 1)
+        let reset = group.request(self.reset(queue: 0, offset: 2), at: 1)
+        #expect(group.code(of: reset, at: 1) == .success)
+        group.kill(1)
+        group.view(master: 2, epoch: 2, set: [2, 3], setEpoch: 3)
+        group.pass(.seconds(1))
+        let pull = group.request(Requests.pull(offset: 4), at: 2)
+        #expect(group.code(of: pull, at: 2) == .pullOffsetMoved)
+        let moved = group.request(Requests.pull(offset: 2), at: 2)
+        #expect(group.code(of: moved, at: 2) == .success)
+        group.pass(.seconds(1))
+        #expect(group[3].engine.delivery.offsets.resetCount == 0)
+    }
+
     @Test("unknown topics and groups, offsets outside of the queue: refused, nothing moves")
     func refused() {
         var bench = self.bench()
