@@ -74,6 +74,23 @@ struct PopSurvivalTests {
         #expect(again.drain().map(\.text) == ["b"])
     }
 
+    @Test("a batch in order blocks its queue after a restart, too, until its handles come")
+    func order() throws {
+        var bench = EngineBench()
+        for text in ["a", "b", "c"] { bench.request(Requests.send(text)) }
+        bench.settle()
+        let first = bench.pop(2, ordered: true)
+        bench.acknowledge(first[0])
+        var again = try EngineBench(restarting: bench)
+        again.setTime(since: .seconds(1))
+        #expect(again.pop(ordered: true) == [])
+        #expect(again.acknowledge(first[1]) == .success)
+        #expect(again.pop(ordered: true).map(\.text) == ["c"])
+        var late = try EngineBench(restarting: bench)
+        late.setTime(since: .seconds(61))
+        #expect(late.pop(ordered: true).map(\.text) == ["b"])
+    }
+
     @Test("a replay of the log gives the master's state")
     func sameState() throws {
         var life = Life()
