@@ -141,7 +141,7 @@ public final class PushConsumer: Sendable {
 
     var logger: Logger { self.connection.configuration.logger }
 
-    /// The queues that are this consumer's at the moment.
+    /// The queues that are this consumer's at the moment, those of the group's retries included.
     public var assignedQueues: [TopicQueue] { self.loop.assignedQueues.map { TopicQueue($0) } }
 }
 
