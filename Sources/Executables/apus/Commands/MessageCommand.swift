@@ -5,8 +5,8 @@ import RemotingProtocol
 
 struct MessageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "message", abstract: "Find single messages.",
-        subcommands: [MessageGet.self, MessageFind.self])
+        commandName: "message", abstract: "Find single messages, and what waits for its time.",
+        subcommands: [MessageGet.self, MessageFind.self, MessageDelayed.self])
 }
 
 struct MessageGet: ApusCommand {
