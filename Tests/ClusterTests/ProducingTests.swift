@@ -319,7 +319,7 @@ struct PoppingTests {
                 invisible: .seconds(30), wait: .seconds(10))
             let again = try #require(redelivered.first)
             #expect(again.message.messageID == first.message.messageID)
-            #expect(again.message.topic == "T" && again.deliveryCount == 1)
+            #expect(again.message.topic == "T" && again.message.reconsumeTimes == 1)
             try await consumer.ack(again)
             await consumer.close()
         }

@@ -4,8 +4,6 @@ import ClientEngine
 /// for a while.
 public struct HiddenMessage: Sendable {
     public let message: ReceivedMessage
-    /// How often it was given out before.
-    public var deliveryCount: Int { self.message.reconsumeTimes }
     /// Names this delivery; it changes when the invisible time does.
     public var handle: String { self.ticket.text }
     let ticket: PopTicket

@@ -158,12 +158,12 @@ extension PopConsumer {
                     try await consumer.ack(received)
                 } else if isCancelled {
                     try await consumer.changeInvisible(received, to: .zero)
-                } else if received.deliveryCount + 1 >= options.deliveriesMax {
+                } else if received.message.reconsumeTimes + 1 >= options.deliveriesMax {
                     try await consumer.deadLetter(received)
                     try await consumer.ack(received)
                 } else {
                     let delay = PopRetry.delay(
-                        after: received.deliveryCount, of: options.retryDelays)
+                        after: received.message.reconsumeTimes, of: options.retryDelays)
                     try await consumer.changeInvisible(received, to: delay)
                 }
             } catch {

@@ -194,9 +194,9 @@ extension Producer {
         self.window.close()
         await self.window.untilIdle()
         self.loop.post(.close)
-        self.loop.closeSpool()
         // The goodbyes leave before the connections close: both happen on the loop, in order.
         try? await self.connection.eventLoop.submit {}.get()
+        await self.loop.closeSpool()
         await self.connection.remoting.shutdown()
     }
 

@@ -8,7 +8,8 @@ import Synchronization
 extension ProducerLoop {
     func openSpool() { self.job(.open) }
 
-    func closeSpool() { self.job(.close) }
+    /// When it returns, another producer can open the directory.
+    func closeSpool() async { await self.spoolFiles?.close() }
 
     private func job(_ job: SpoolFiles.Job) {
         self.spoolFiles?.post(job) { [weak self] in self?.post(.spool($0)) }

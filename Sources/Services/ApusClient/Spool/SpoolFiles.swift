@@ -35,6 +35,14 @@ final class SpoolFiles: Sendable {
         self.disk = Mutex(SpoolDisk(directory, logger: logger))
     }
 
+    /// Returns when all jobs are done and the directory is free.
+    func close() async {
+        self.post(.close) { _ in }
+        await withCheckedContinuation { continuation in
+            self.queue.async { continuation.resume() }
+        }
+    }
+
     /// From any thread; reports come on the spool's own.
     func post(_ job: Job, report: @escaping @Sendable (SpoolEvent) -> Void) {
         let mustWake = self.inbox.withLock { inbox in
