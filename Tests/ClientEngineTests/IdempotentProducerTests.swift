@@ -99,6 +99,29 @@ struct IdempotentProducerTests {
         #expect(driver.engine.pendingCount == 0)
     }
 
+    @Test("a batch that needs more numbers than there are is not overtaken by what would fit")
+    func batchWaits() {
+        var driver = self.driver { $0.numbering.windowMax = 2 }
+        let queue = MessageQueue(topic: "T", brokerName: "a", queueID: 0)
+        driver.send(.queue(queue))
+        driver.route(["a"])
+        let first = driver.nextTransmission()
+        let batch = (0..<2).map {
+            OutgoingMessage(body: [1], properties: MessageProperties(), uniqueKey: "b\($0)")
+        }
+        driver.engine.send(
+            OutgoingSend(topic: "T", messages: batch, isBatch: true, placement: .queue(queue)),
+            as: SendID(100), at: driver.now)
+        driver.collect()
+        let late = driver.send(.queue(queue))
+        #expect(driver.transmissions.isEmpty)
+        driver.end(first, Answers.stored(queue: queue, offset: 0))
+        #expect(driver.transmissions.map(\.id) == [SendID(100)])
+        #expect(driver.transmissions.first?.stamps?.numbers == 2...3)
+        driver.end(driver.nextTransmission(), Answers.stored(queue: queue, offset: 1))
+        #expect(driver.transmissions.map(\.id) == [late])
+    }
+
     @Test("messages that may go anywhere pass by a full queue; who waits too long fails")
     func deadline() {
         var driver = self.driver { $0.numbering.windowMax = 1 }

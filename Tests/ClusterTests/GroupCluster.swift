@@ -197,10 +197,13 @@ final class GroupCluster {
 }
 
 /// Runs `body` on a group of three brokers, and takes it down whatever happens.
-func withGroup(_ body: (GroupCluster) async throws -> Void) async throws {
+func withGroup(
+    configured change: (inout BrokerConfiguration) -> Void = { _ in },
+    _ body: (GroupCluster) async throws -> Void
+) async throws {
     let cluster = try await GroupCluster()
     do {
-        for name in ["one", "two", "three"] { try await cluster.start(name) }
+        for name in ["one", "two", "three"] { try await cluster.start(name, change) }
         #expect(await cluster.takesMessages(), "the group has come together")
         try await body(cluster)
     } catch {
