@@ -240,6 +240,42 @@ struct SpoolTests {
         }
     }
 
+    @Test("what a process that was killed left on disk is sent by the next one, torn end or not")
+    func killed() async throws {
+        try await withCluster(brokers: []) { cluster in
+            let first = Producer(cluster.client, options: self.options(cluster.directory))
+            for number in 0..<5 {
+                try await first.send(Message(topic: "T", body: "\(number)"))
+            }
+            // As the disk is at this instant: nobody had a chance to tidy up.
+            let copy = "\(cluster.directory)/copy"
+            try FileManager.default.createDirectory(
+                atPath: copy, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: "\(cluster.directory)/spool", toPath: "\(copy)/spool")
+            await first.close()
+            let name = try #require(
+                try FileManager.default.contentsOfDirectory(atPath: "\(copy)/spool")
+                    .first { $0.hasSuffix(".spool") })
+            let file = try #require(FileHandle(forWritingAtPath: "\(copy)/spool/\(name)"))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data("ASPR, and then the power went".utf8))
+            try file.close()
+            try await cluster.start("broker-a")
+            let second = Producer(cluster.client, options: self.options(copy))
+            let isEmpty = await eventually(within: .seconds(20)) {
+                second.spoolProgress?.drained == 5
+            }
+            #expect(isEmpty, "\(String(describing: second.spoolProgress))")
+            await second.close()
+            try await cluster.consuming("T") { arrivals in
+                let isThere = await eventually { arrivals.all.count >= 5 }
+                #expect(isThere)
+                #expect(Set(arrivals.all) == Set((0..<5).map { "\($0)" }))
+            }
+        }
+    }
+
     @Test("a full spool refuses, and says so; a directory in use gives no spool")
     func bounds() async throws {
         try await withCluster(brokers: []) { cluster in
