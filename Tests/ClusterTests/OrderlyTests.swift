@@ -80,7 +80,9 @@ struct OrderlyTests {
         let work = Task {
             await consumer.runOrderly(concurrency: 4) { message in
                 witness.begin(message)
-                try? await Task.sleep(for: .milliseconds(2))
+                // Now and then longer than it takes another member to find out about its share.
+                let isSlow = Int.random(in: 0..<30) == 0
+                try? await Task.sleep(for: .milliseconds(isSlow ? 600 : 5))
                 let fails = Int.random(in: 0..<20) == 0
                 witness.end(message, isDone: !fails)
                 if fails { throw SuspendQueue(for: .milliseconds(20)) }
