@@ -9,27 +9,53 @@ import Testing
     @Test("only offsets that moved are sent, once per interval, until a broker confirms them")
     func interval() {
         var commits = OffsetCommits(interval: .seconds(5), startingAt: .zero)
-        commits.began(self.a, stored: QueueOffset(3))
-        commits.began(self.b, stored: nil)
-        let offsets = [(self.b, QueueOffset(0)), (self.a, QueueOffset(3))]
+        commits.began(self.a, at: QueueOffset(3))
+        commits.began(self.b, at: QueueOffset(0))
+        let offsets = [(self.b, QueueOffset(1)), (self.a, QueueOffset(3))]
         #expect(commits.due(offsets, at: Tick(.seconds(4))) == [])
         let first = commits.due(offsets, at: Tick(.seconds(5)))
-        #expect(first == [.init(queue: self.b, offset: QueueOffset(0))])
-        #expect(commits.due(offsets, at: Tick(.seconds(6))) == [])
+        #expect(first == [.init(queue: self.b, offset: QueueOffset(1), era: 2)])
+        // Under way: waited for.
+        #expect(commits.due(offsets, at: Tick(.seconds(10))) == [])
         // Not confirmed: sent again.
-        #expect(commits.due(offsets, at: Tick(.seconds(10))) == first)
-        commits.confirmed(first[0])
-        #expect(commits.due(offsets, at: Tick(.seconds(15))) == [])
+        commits.answered(first[0], isConfirmed: false)
+        #expect(commits.due(offsets, at: Tick(.seconds(15))) == first)
+        commits.answered(first[0], isConfirmed: true)
+        #expect(commits.due(offsets, at: Tick(.seconds(20))) == [])
+    }
+
+    @Test("an offset before the one of the taking over is never sent")
+    func neverBack() {
+        var commits = OffsetCommits(interval: .seconds(5), startingAt: .zero)
+        commits.began(self.a, at: QueueOffset(94))
+        #expect(commits.due([(self.a, QueueOffset(3))], at: Tick(.seconds(5))) == [])
+        #expect(commits.news(self.a, at: QueueOffset(94)) == nil)
+        #expect(commits.news(self.a, at: QueueOffset(95)) == QueueOffset(95))
+        #expect(commits.ended(self.a, at: QueueOffset(3), isLost: false) == nil)
+        #expect(commits.news(self.a, at: QueueOffset(95)) == nil)
     }
 
     @Test("a queue that is given up is committed at once, if there is something new")
     func ends() {
         var commits = OffsetCommits(startingAt: .zero)
-        commits.began(self.a, stored: QueueOffset(3))
-        commits.began(self.b, stored: QueueOffset(3))
-        #expect(commits.ended(self.a, at: QueueOffset(3)) == nil)
-        let last = commits.ended(self.b, at: QueueOffset(4))
-        #expect(last == .init(queue: self.b, offset: QueueOffset(4)))
+        commits.began(self.a, at: QueueOffset(3))
+        commits.began(self.b, at: QueueOffset(3))
+        #expect(commits.ended(self.a, at: QueueOffset(3), isLost: true) == nil)
+        let last = commits.ended(self.b, at: QueueOffset(4), isLost: true)
+        #expect(last == .init(queue: self.b, offset: QueueOffset(4), era: 2))
+    }
+
+    @Test("what a broker did not take is sent once more when leaving, not when the queue is lost")
+    func uncertain() {
+        for isLost in [false, true] {
+            var commits = OffsetCommits(interval: .seconds(5), startingAt: .zero)
+            commits.began(self.a, at: QueueOffset(3))
+            let sent = commits.due([(self.a, QueueOffset(4))], at: Tick(.seconds(5)))
+            commits.answered(sent[0], isConfirmed: false)
+            #expect(commits.news(self.a, at: QueueOffset(5)) == nil)
+            let last = commits.ended(self.a, at: QueueOffset(5), isLost: isLost)
+            #expect((last == nil) == isLost)
+        }
     }
 }
 

@@ -20,6 +20,8 @@ struct AssignedQueue: Sendable {
         case locating(dueAt: Tick)
         case askingStored(CallToken)
         case askingStart(CallToken)
+        /// Notes with the broker where the group begins.
+        case anchoring(CallToken, at: QueueOffset)
         /// Pulls as soon as the tick has come and the buffer has room.
         case ready(dueAt: Tick)
         case pulling(CallToken, address: String, startedAt: Tick)
@@ -45,7 +47,7 @@ struct AssignedQueue: Sendable {
     /// Whether the offset is known, so that it can be committed.
     var isLocated: Bool {
         switch self.phase {
-        case .locating, .askingStored, .askingStart: false
+        case .locating, .askingStored, .askingStart, .anchoring: false
         case .ready, .pulling: true
         }
     }
@@ -58,7 +60,7 @@ struct AssignedQueue: Sendable {
         case .locating(let dueAt): return dueAt
         case .ready(let dueAt) where self.buffer.hasRoom:
             return [dueAt, redelivery].earliest
-        case .askingStored, .askingStart, .ready, .pulling: return redelivery
+        case .askingStored, .askingStart, .anchoring, .ready, .pulling: return redelivery
         }
     }
 }

@@ -11,7 +11,7 @@ extension ConsumerEngine {
         case .locating(let dueAt) where dueAt <= now: self.locate(id, at: now)
         case .ready(let dueAt) where dueAt <= now && self.assigned[id]?.buffer.hasRoom == true:
             self.pull(id, at: now)
-        case .locating, .askingStored, .askingStart, .ready, .pulling: break
+        case .locating, .askingStored, .askingStart, .anchoring, .ready, .pulling: break
         }
         self.list(id, at: now)
     }
@@ -34,39 +34,65 @@ extension ConsumerEngine {
         self.enter(self.usesBrokerOffsets ? .askingStored(token) : .askingStart(token), id)
     }
 
-    /// An offset question was answered.
+    /// One of the calls that lead to the first pull ended.
     mutating func located(
-        _ id: AssignmentID, _ token: CallToken, _ answer: OffsetRequest.Answer, at now: Tick
+        _ id: AssignmentID, _ token: CallToken, _ result: CallResult, at now: Tick
     ) {
-        guard let queue = self.assigned[id] else { return }
-        let isStored = queue.phase == .askingStored(token)
-        guard isStored || queue.phase == .askingStart(token) else { return }
-        switch answer {
-        case .offset(let offset):
-            self.begin(id, at: offset, stored: isStored ? offset : nil, now)
-        case .none where isStored:
-            guard let address = self.address(of: queue.queue) else { fallthrough }
-            let next = self.call(
-                self.configuration.start.question(queue.queue), to: address,
-                timeout: self.configuration.callTimeout)
-            self.asking[next] = id
-            self.enter(.askingStart(next), id)
-        case .none, .failed:
-            let pause = self.pause(after: id)
-            self.enter(.locating(dueAt: now + pause), id)
-            self.routes.suspect(queue.queue.topic, at: now)
+        let answer = OffsetRequest.answer(result)
+        switch (self.assigned[id]?.phase, answer) {
+        case (.askingStored(token), .offset(let offset)): self.begin(id, at: offset, now)
+        case (.askingStored(token), .none): self.askStart(id, at: now)
+        case (.askingStart(token), .offset(let offset)): self.anchor(id, at: offset, now)
+        case (.anchoring(token, let offset), _) where OffsetRequest.isCommitted(result):
+            self.begin(id, at: offset, now)
+        case (.askingStored(token), _), (.askingStart(token), _), (.anchoring(token, _), _):
+            self.locateAgain(id, at: now)
+        default: break
         }
     }
 
-    private mutating func begin(
-        _ id: AssignmentID, at offset: QueueOffset, stored: QueueOffset?, _ now: Tick
-    ) {
+    private mutating func askStart(_ id: AssignmentID, at now: Tick) {
+        guard let queue = self.assigned[id]?.queue, let address = self.address(of: queue) else {
+            return self.locateAgain(id, at: now)
+        }
+        let token = self.call(
+            self.configuration.start.question(queue), to: address,
+            timeout: self.configuration.callTimeout)
+        self.asking[token] = id
+        self.enter(.askingStart(token), id)
+    }
+
+    /// A group that begins at the queue's end begins elsewhere if it looks again later: what came
+    /// meanwhile would be skipped. So its place is noted with the broker first; if that fails, the
+    /// broker is asked anew, for another consumer may have noted one.
+    private mutating func anchor(_ id: AssignmentID, at offset: QueueOffset, _ now: Tick) {
+        guard self.usesBrokerOffsets, self.configuration.start != .first else {
+            return self.begin(id, at: offset, now)
+        }
+        guard let queue = self.assigned[id]?.queue, let address = self.address(of: queue) else {
+            return self.locateAgain(id, at: now)
+        }
+        let token = self.call(
+            OffsetRequest.commit(self.configuration.group, queue, offset), to: address,
+            timeout: self.configuration.callTimeout)
+        self.asking[token] = id
+        self.enter(.anchoring(token, at: offset), id)
+    }
+
+    private mutating func locateAgain(_ id: AssignmentID, at now: Tick) {
+        guard let queue = self.assigned[id]?.queue else { return }
+        let pause = self.pause(after: id)
+        self.enter(.locating(dueAt: now + pause), id)
+        self.routes.suspect(queue.topic, at: now)
+    }
+
+    private mutating func begin(_ id: AssignmentID, at offset: QueueOffset, _ now: Tick) {
         guard let queue = self.assigned[id]?.queue else { return }
         self.assigned[id]?.failures = 0
         self.assigned[id]?.buffer = ProcessQueue(
             startingAt: offset, limits: self.configuration.buffer)
         self.enter(.ready(dueAt: now), id)
-        self.commits.began(queue, stored: stored)
+        self.commits.began(queue, at: offset)
         self.work(on: id, at: now)
     }
 
@@ -79,12 +105,13 @@ extension ConsumerEngine {
             return self.routes.suspectAll(at: now)
         }
         // Only a master may take offsets.
-        let commits = self.usesBrokerOffsets && queue.brokerID == 0
+        let commit =
+            self.usesBrokerOffsets && queue.brokerID == 0
+            ? self.commits.news(queue.queue, at: queue.buffer.commitOffset) : nil
         let request = QueuePull(
             group: self.configuration.group, queue: queue.queue,
-            offset: queue.buffer.pullOffset, commit: commits ? queue.buffer.commitOffset : nil,
-            subscription: subscription, messagesMax: self.configuration.messagesPerPull,
-            hold: self.configuration.hold)
+            offset: queue.buffer.pullOffset, commit: commit, subscription: subscription,
+            messagesMax: self.configuration.messagesPerPull, hold: self.configuration.hold)
         let token = self.tokens.next()
         self.asking[token] = id
         self.enter(.pulling(token, address: address, startedAt: now), id)
@@ -138,16 +165,20 @@ extension ConsumerEngine {
         self.assigned[id]?.buffer.examined(upTo: progress.next)
     }
 
-    /// The broker says that the queue goes on elsewhere: what is buffered no longer counts, and the
-    /// group's offset is where the broker says.
+    /// The broker says that the queue goes on elsewhere: what is buffered no longer counts.
     private mutating func moved(_ id: AssignmentID, to offset: QueueOffset, at now: Tick) {
-        guard let queue = self.assigned[id]?.queue, offset.isPlausible else {
+        guard let old = self.assigned[id], offset.isPlausible else {
             return self.pullFailed(id, at: now)
         }
         self.drop(id)
-        let fresh = self.assign(queue, at: now)
-        self.begin(fresh, at: offset, stored: nil, now)
-        if self.usesBrokerOffsets { self.commit([.init(queue: queue, offset: offset)]) }
+        let fresh = self.assign(old.queue, at: now)
+        self.begin(fresh, at: offset, now)
+        // Where the group's offset lies behind the queue's end, what comes next would be skipped
+        // by whoever reads it. Said once: a position that is not this consumer's own progress is
+        // never repeated.
+        if self.usesBrokerOffsets, offset < old.buffer.pullOffset {
+            self.commit([.init(queue: old.queue, offset: offset)])
+        }
     }
 
     private mutating func refused(_ id: AssignmentID, _ code: ResponseCode, at now: Tick) {

@@ -26,7 +26,7 @@ extension ConsumerEngine {
             case .ready where queue.failures > 0:
                 self.assigned[id]?.phase = .ready(dueAt: now)
             case .locating: self.assigned[id]?.phase = .locating(dueAt: now)
-            case .ready, .askingStored, .askingStart: break
+            case .ready, .askingStored, .askingStart, .anchoring: break
             }
         }
     }
@@ -76,7 +76,7 @@ extension ConsumerEngine {
     private mutating func apply(_ share: [MessageQueue], of topic: String, at now: Tick) {
         let wanted = Set(share)
         let held = self.assignments.filter { $0.key.topic == topic }.sorted { $0.key < $1.key }
-        for (queue, id) in held where !wanted.contains(queue) { self.revoke(id) }
+        for (queue, id) in held where !wanted.contains(queue) { self.revoke(id, isLost: true) }
         for queue in share where self.assignments[queue] == nil {
             let id = self.assign(queue, at: now)
             self.work(on: id, at: now)
@@ -94,10 +94,13 @@ extension ConsumerEngine {
     }
 
     /// Takes a queue away, after a last commit.
-    mutating func revoke(_ id: AssignmentID) {
+    ///
+    /// - Parameter isLost: whether it is somebody else's already.
+    mutating func revoke(_ id: AssignmentID, isLost: Bool) {
         guard let queue = self.assigned[id] else { return }
         if self.usesBrokerOffsets, queue.isLocated,
-            let last = self.commits.ended(queue.queue, at: queue.buffer.commitOffset)
+            let last = self.commits.ended(
+                queue.queue, at: queue.buffer.commitOffset, isLost: isLost)
         {
             self.commit([last])
         }
@@ -151,7 +154,10 @@ extension ConsumerEngine {
 
     mutating func commit(_ commits: [OffsetCommits.Commit]) {
         for commit in commits {
-            guard let address = self.address(of: commit.queue) else { continue }
+            guard let address = self.address(of: commit.queue) else {
+                self.commits.answered(commit, isConfirmed: false)
+                continue
+            }
             let token = self.call(
                 OffsetRequest.commit(self.configuration.group, commit.queue, commit.offset),
                 to: address, timeout: self.configuration.callTimeout)

@@ -148,9 +148,9 @@ extension ConsumerEngine {
         } else if let question = self.membership.removeValue(forKey: token) {
             self.membersAnswered(question, MembershipRequest.members(result), at: now)
         } else if let commit = self.committing.removeValue(forKey: token) {
-            if (try? result.get())?.responseCode == .success { self.commits.confirmed(commit) }
+            self.commits.answered(commit, isConfirmed: OffsetRequest.isCommitted(result))
         } else if let id = self.asking.removeValue(forKey: token) {
-            self.located(id, token, OffsetRequest.answer(result), at: now)
+            self.located(id, token, result, at: now)
         } else {
             self.beaten(token, result, at: now)
         }
@@ -177,7 +177,7 @@ extension ConsumerEngine {
         guard !self.isClosing else { return }
         self.closing = []
         let ids = self.assigned.keys.sorted()
-        for id in ids { self.revoke(id) }
+        for id in ids { self.revoke(id, isLost: false) }
         var waiting = Set(self.committing.keys)
         for address in self.heartbeats.addresses {
             let command = MembershipRequest.leave(

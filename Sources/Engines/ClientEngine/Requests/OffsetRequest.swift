@@ -25,6 +25,11 @@ package enum OffsetRequest {
             ])
     }
 
+    /// Whether a commit was taken.
+    package static func isCommitted(_ result: CallResult) -> Bool {
+        (try? result.get())?.responseCode == .success
+    }
+
     package static func max(_ queue: MessageQueue) -> RemotingCommand {
         .request(
             .getMaxOffset, fields: ["queueId": String(queue.queueID), "topic": queue.topic])
