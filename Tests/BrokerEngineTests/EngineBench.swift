@@ -44,13 +44,15 @@ struct EngineBench {
         self.complete()
     }
 
-    /// A broker that starts again on what `earlier` had handed to its disk by then.
-    init(restarting earlier: Self) throws {
+    /// A broker that starts again on what `earlier` had handed to its disk by then. Of damaged
+    /// batches, by their numbers, nothing can be read.
+    init(restarting earlier: Self, damaged: Set<Int> = []) throws {
         let settings = earlier.engine.settings
         self.engine = BrokerEngine(settings: settings, logID: 1, at: Self.now(.seconds(10)))
         let segmentBytes = Int64(settings.log.segmentBytes)
         let last = (earlier.disk.last?.position.bytes ?? 0) / segmentBytes * segmentBytes
-        for batch in earlier.disk where batch.position.bytes >= last {
+        for (number, batch) in earlier.disk.enumerated()
+        where batch.position.bytes >= last && !damaged.contains(number) {
             try batch.bytes.withUnsafeBytes { bytes in
                 let header = try LogBatchHeader(checking: bytes, at: batch.position, logID: 1)
                 try self.engine.replay(bytes, header, segment: PhysicalOffset(last))

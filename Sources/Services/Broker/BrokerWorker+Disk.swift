@@ -93,8 +93,12 @@ extension BrokerWorker {
             then: { worker, result in
                 worker.rebuilding.remove(base)
                 worker.indexes.close(base)
-                guard case .success(let segment) = result else { return }
-                worker.engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
+                switch result {
+                case .success(let segment): worker.engine.indexed(segment, at: Clock.now())
+                case .failure(let error):
+                    worker.logger.error("the index file of \(base.bytes) cannot be made: \(error)")
+                }
+                worker.turn()
             })
     }
 
