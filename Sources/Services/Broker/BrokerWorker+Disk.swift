@@ -173,9 +173,12 @@ struct DiskPace {
             && self.flush <= Self.flushNanosecondsMax
     }
 
-    /// Slow flushes count at once, quick ones only little by little.
+    /// Slow flushes count at once, quick ones only little by little. A single one, however slow, is
+    /// forgotten after some six quick ones.
     mutating func note(_ completion: WriteCompletion) {
-        let latest = completion.writeNanoseconds + completion.flushNanoseconds
+        let latest = min(
+            completion.writeNanoseconds + completion.flushNanoseconds,
+            2 * Self.flushNanosecondsMax)
         guard completion.orders > 0 else { return }
         self.flush = latest > self.flush ? latest : self.flush + (latest - self.flush) / 8
     }
