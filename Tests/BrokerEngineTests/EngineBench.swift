@@ -48,8 +48,11 @@ struct EngineBench {
         self.complete()
     }
 
-    /// A broker that starts again on what `earlier` had handed to its disk by then.
-    init(restarting earlier: Self, batches: Int = .max) throws {
+    /// A broker that starts again on what `earlier` had handed to its disk by then, or on the first
+    /// `batches` of it. Of damaged batches, by their numbers, nothing can be read.
+    init(
+        restarting earlier: Self, batches: Int = .max, damaged: Set<Int> = []
+    ) throws {
         var earlier = earlier
         earlier.disk = Array(earlier.disk.prefix(batches))
         self.disk = earlier.disk
@@ -57,7 +60,8 @@ struct EngineBench {
         self.engine = BrokerEngine(settings: settings, logID: 1, at: Self.now(.seconds(10)))
         let segmentBytes = Int64(settings.log.segmentBytes)
         let last = (earlier.disk.last?.position.bytes ?? 0) / segmentBytes * segmentBytes
-        for batch in earlier.disk where batch.position.bytes >= last {
+        for (number, batch) in earlier.disk.enumerated()
+        where batch.position.bytes >= last && !damaged.contains(number) {
             try batch.bytes.withUnsafeBytes { bytes in
                 let header = try LogBatchHeader(checking: bytes, at: batch.position, logID: 1)
                 try self.engine.replay(bytes, header, segment: PhysicalOffset(last))

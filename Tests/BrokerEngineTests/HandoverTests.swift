@@ -82,6 +82,17 @@ struct UnreadableLogTests {
         #expect(group.log(3).isEmpty)
     }
 
+    @Test("gives way when it finds damage itself, as soon as another one is in step")
+    func findsDamage() {
+        var group = GroupBench.inStep([1, 2], minInSync: 1)
+        group.input(1) { engine, _ in engine.foundDamage(at: PhysicalOffset(64)) }
+        #expect(group[1].engine.groupReport.logEnd == PhysicalOffset(64))
+        group.pass(.milliseconds(1_000))
+        #expect(group[1].asksForAnother == 1)
+        group.pass(.seconds(2))
+        #expect(group[1].asksForAnother == 2)
+    }
+
     @Test("stays when nobody in step could take over")
     func nobodyElse() {
         var group = self.group()

@@ -31,6 +31,30 @@ struct ReplayTests {
             again.engine.delivery.topics.dataVersion == bench.engine.delivery.topics.dataVersion)
     }
 
+    @Test("a message that is lost is told of, not skipped", arguments: 0..<3)
+    func lostMessage(lost: Int) throws {
+        var bench = EngineBench()
+        bench.request(Requests.send(queue: 1))
+        bench.settle()
+        let first = bench.disk.count
+        for number in 0..<4 {
+            bench.request(Requests.send("m\(number)"))
+            bench.complete()
+        }
+        var again = try EngineBench(restarting: bench, damaged: [first + lost])
+        let offset = Int64(lost)
+        if lost > 0 {
+            let before = again.request(Requests.pull(offset: 0))
+            #expect(again.answer(to: before)?.entries.count == lost)
+            #expect(again.field("nextBeginOffset", of: before) == "\(lost)")
+        }
+        let pull = again.request(Requests.pull(offset: offset))
+        #expect(again.answer(to: pull)?.code == .systemError)
+        #expect(again.answer(to: pull)?.remark?.contains("apus group seek") == true)
+        let behind = again.request(Requests.pull(offset: offset + 1))
+        #expect(again.answer(to: behind)?.entries.count == 3 - lost)
+    }
+
     @Test("a segment stands alone: its snapshot says what earlier segments said")
     func snapshotPerSegment() throws {
         var bench = EngineBench(EngineBench.settings(segmentBytes: 64 << 10))

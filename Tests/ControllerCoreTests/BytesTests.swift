@@ -7,6 +7,7 @@ struct BytesTests {
     static let commands: [ControllerCommand] = [
         claim(1), claim(1 << 20, isReturning: true),
         election(.recovered(above: Epoch(1_009)), epoch: 0, [candidate(3)]),
+        election(.recovered(above: Epoch(1_009), keeping: [2, 3]), epoch: 0, [candidate(3)]),
         registration(2, incarnation: .max),
         alteration([1, 3], setEpoch: .max, dead: [2]),
         election(

@@ -175,6 +175,58 @@ struct ElectionTests {
         #expect(state.g?.syncStateSet == [2])
     }
 
+    /// Broker 2 wins with a log of 10 bytes in epoch 3; who stays beside it?
+    struct Kept: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var keeping: [Int64]
+        var other: ElectionCandidate
+        var set: [Int64]
+
+        init(
+            _ description: String, keeping: [Int64], _ other: ElectionCandidate, set: [Int64]
+        ) {
+            self.testDescription = description
+            self.keeping = keeping
+            self.other = other
+            self.set = set
+        }
+    }
+
+    static let kept: [Kept] = [
+        .init(
+            "one whose log is as long", keeping: [1, 2], candidate(1, epoch: 3, end: 10),
+            set: [1, 2]),
+        .init(
+            "one that lacks what was not confirmed", keeping: [1, 2],
+            candidate(1, epoch: 3, end: 8), set: [1, 2]),
+        .init(
+            "not one whose membership is in doubt", keeping: [2], candidate(1, epoch: 3, end: 10),
+            set: [2]),
+        .init(
+            "not one from an older epoch", keeping: [1, 2], candidate(1, epoch: 2, end: 8), set: [2]
+        ),
+        .init(
+            "one that was heard a little before the winner", keeping: [1, 2],
+            candidate(1, epoch: 3, end: 8, isIntact: false), set: [1, 2]),
+        .init(
+            "not one that is not heard", keeping: [1, 2, 3], candidate(1, epoch: 3, end: 8),
+            set: [1, 2]),
+    ]
+
+    @Test("after the controllers' loss, beside the winner stays", arguments: kept)
+    func keptBeside(line: Kept) {
+        var state = ControllerState()
+        for id in 1...3 as ClosedRange<Int64> { state.accept(claim(id), registration(id)) }
+        let cause = ElectionCause.recovered(above: Epoch(1_007), keeping: line.keeping)
+        let winner = candidate(2, epoch: 3, end: 10, priority: 1)
+        state.accept(election(cause, epoch: 0, [line.other, winner]))
+        #expect(state.g?.masterBrokerID == 2)
+        #expect(state.g?.syncStateSet == line.set)
+        // Nobody follows the winner with less than the winner had.
+        #expect(state.g?.confirmed == PhysicalOffset(line.set.count > 1 ? 10 : 0))
+        #expect(state.g?.problem == nil)
+    }
+
     @Test("an election that was proposed before another one is stale")
     func compareAndSet() {
         var state = ControllerState.led

@@ -43,6 +43,27 @@ private struct Ward {
     }
 }
 
+@Suite("who may follow a master that was elected after the controllers' loss")
+struct RecoveredFloorTests {
+    @Test("only who has reached its log, whatever the master says is confirmed")
+    func floor() {
+        var ward = Ward()
+        ward.state = ControllerState()
+        for id in 1...2 as ClosedRange<Int64> { ward.state.accept(claim(id), registration(id)) }
+        ward.state.accept(
+            election(
+                .recovered(above: Epoch(0), keeping: [1, 2]), epoch: 0,
+                [candidate(1, end: 80), candidate(2, end: 100)]))
+        for number in 1...3 {
+            ward.hear(1, report(epoch: 2, end: 80), at: at(number))
+            ward.hear(2, report(epoch: 2, end: 100, confirmed: 80, role: .master), at: at(number))
+        }
+        #expect(ward.isIntact(1) == false)
+        ward.hear(1, report(epoch: 2, end: 100), at: at(4))
+        #expect(ward.isIntact(1) == true)
+    }
+}
+
 @Suite("which brokers live")
 struct LivenessTests {
     @Test("silence kills after the timeout that the broker named, within bounds")

@@ -86,17 +86,59 @@ struct RecollectionTests {
 
     @Test("the table", arguments: table)
     func recollect(line: RecollectionCase) throws {
+        #expect(try Self.recollection(line.heard).outcome == line.outcome)
+    }
+
+    private static func recollection(_ all: [RecollectionCase.Heard]) throws -> Recollection {
         var state = ControllerState()
         for id in 1...4 as ClosedRange<Int64> { state.accept(claim(id), registration(id)) }
         let group = try #require(state.g)
         var liveness = BrokerLiveness(at: .zero)
-        for heard in line.heard {
+        for heard in all {
             liveness.heard(
                 BrokerKey(group: "g", brokerID: heard.id), heard.report, of: group,
                 over: UInt64(heard.id), timeoutMilliseconds: nil, at: .zero)
             if !heard.isAlive { _ = liveness.closed(UInt64(heard.id)) }
         }
-        #expect(liveness.recollection(of: "g", group).outcome == line.outcome)
+        return liveness.recollection(of: "g", group)
+    }
+
+    @Test(
+        "who holds everything that was acknowledged is what two remember",
+        arguments: [
+            ([[1, 2, 3], [1, 2, 3], [1, 2, 3]], [1, 2, 3]),
+            // Broker 1 was master, and wanted to add broker 3.
+            ([[1, 2, 3], [1, 2], [1, 2]], [1, 2]),
+            ([[1, 2, 3]], []),
+        ] as [([[Int64]], [Int64])])
+    func keeping(sets: [[Int64]], kept: [Int64]) throws {
+        var heard: [RecollectionCase.Heard] = []
+        for id in 1...3 as ClosedRange<Int64> {
+            let members = sets.count >= id ? sets[Int(id) - 1] : nil
+            heard.append(.init(id: id, memory: (3, members == nil ? 6 : 7, members ?? [1, 2, 3])))
+        }
+        guard case .complete(let cause, _) = try Self.recollection(heard) else {
+            Issue.record("everybody is there")
+            return
+        }
+        guard case .recovered(_, let keeping) = cause else {
+            Issue.record("\(cause)")
+            return
+        }
+        #expect(keeping == kept)
+    }
+
+    @Test("who knows that it has lost a part does not stay beside the winner")
+    func lostPart() throws {
+        let heard: [RecollectionCase.Heard] = [
+            .init(id: 1, memory: (3, 7, [1, 2]), end: 50, confirmed: 80),
+            .init(id: 2, memory: (3, 7, [1, 2]), end: 90, confirmed: 60),
+        ]
+        guard case .complete(.recovered(_, let keeping), _) = try Self.recollection(heard) else {
+            Issue.record("everybody is there")
+            return
+        }
+        #expect(keeping == [2])
     }
 
     @Test("no epoch that anybody has seen is given out again")

@@ -48,7 +48,8 @@ struct ConsumeQueueTests {
         _ = queue.assign()
         queue.confirmed(self.entry(5_000), at: QueueOffset(3), segment: self.next)
         queue.adopt(
-            SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 40))
+            [SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 40)],
+            of: self.segment)
         #expect(queue.minOffset == .zero)
         #expect(queue.visibleEnd == QueueOffset(4))
         guard case .file(let run) = queue.place(of: QueueOffset(1)) else {
@@ -66,7 +67,9 @@ struct ConsumeQueueTests {
     @Test("a deleted segment moves the minimum; the end stays")
     func retention() {
         var queue = self.queue(confirming: 3, of: 3)
-        queue.adopt(SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 0))
+        queue.adopt(
+            [SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 0)],
+            of: self.segment)
         queue.drop(segmentsThrough: self.segment)
         #expect(queue.minOffset == QueueOffset(3))
         #expect(queue.visibleEnd == QueueOffset(3))
@@ -89,8 +92,70 @@ struct ConsumeQueueTests {
             Issue.record("a lost message has a place")
             return
         }
-        #expect(queue.nextOffset(after: QueueOffset(2)) == QueueOffset(5))
+        #expect(queue.visibleEnd == QueueOffset(6))
         #expect(queue.assignedEnd == QueueOffset(6))
+    }
+
+    /// A queue of three sealed messages, whose index file was made anew without some of them.
+    private func remade(_ kept: [Range<Int64>]) -> ConsumeQueue {
+        var queue = self.queue(confirming: 3, of: 3)
+        let whole = SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 0)
+        queue.adopt([whole], of: self.segment)
+        queue.adopt(
+            kept.enumerated().map { number, kept in
+                SealedRun(
+                    segment: self.segment, first: QueueOffset(kept.lowerBound), count: kept.count,
+                    firstOrdinal: number)
+            }, of: self.segment)
+        return queue
+    }
+
+    @Test(
+        "messages that an index made anew lacks keep their offsets",
+        arguments: [[0..<1, 2..<3], [1..<3], [0..<2], []] as [[Range<Int64>]])
+    func remadeIndex(kept: [Range<Int64>]) {
+        let queue = self.remade(kept)
+        #expect(queue.minOffset == .zero)
+        #expect(queue.visibleEnd == QueueOffset(3))
+        for offset in Int64(0)..<3 {
+            let isKept = kept.contains { $0.contains(offset) }
+            if case .none = queue.place(of: QueueOffset(offset)) {
+                #expect(!isKept)
+            } else {
+                #expect(isKept)
+            }
+        }
+    }
+
+    @Test("what was lost with a segment is forgotten when the segment is deleted")
+    func lostAndDeleted() {
+        var queue = self.remade([1..<2])
+        queue.drop(segmentsThrough: self.segment)
+        #expect(queue.minOffset == QueueOffset(3))
+        #expect(queue.visibleEnd == QueueOffset(3))
+    }
+
+    @Test("a later segment's snapshot tells of messages lost at the end of an earlier one")
+    func lostEnd() {
+        var queue = ConsumeQueue(key: QueueKey(topic: "T", queueID: 0))
+        queue.adopt(
+            [SealedRun(segment: self.segment, first: .zero, count: 2, firstOrdinal: 0)],
+            of: self.segment)
+        queue.restore(floor: .zero, next: QueueOffset(3))
+        #expect(queue.visibleEnd == QueueOffset(3))
+    }
+
+    @Test("the first message of the log is lost, not skipped")
+    func lostBegin() {
+        var queue = ConsumeQueue(key: QueueKey(topic: "T", queueID: 0))
+        queue.adopt(
+            [SealedRun(segment: self.segment, first: QueueOffset(1), count: 2, firstOrdinal: 0)],
+            of: self.segment)
+        queue.begins(at: .zero, in: self.segment)
+        #expect(queue.minOffset == .zero)
+        var replayed = ConsumeQueue(key: QueueKey(topic: "T", queueID: 0))
+        replayed.replayed(self.entry(900), at: QueueOffset(1), segment: self.segment)
+        #expect(replayed.minOffset == .zero)
     }
 
     @Test("a run that is still in memory keeps the minimum, though a later one is sealed")
@@ -99,7 +164,8 @@ struct ConsumeQueueTests {
         _ = queue.assign()
         queue.confirmed(self.entry(5_000), at: QueueOffset(3), segment: self.next)
         queue.adopt(
-            SealedRun(segment: self.next, first: QueueOffset(3), count: 1, firstOrdinal: 0))
+            [SealedRun(segment: self.next, first: QueueOffset(3), count: 1, firstOrdinal: 0)],
+            of: self.next)
         #expect(queue.minOffset == .zero)
     }
 }

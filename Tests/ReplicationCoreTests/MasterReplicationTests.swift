@@ -11,6 +11,7 @@ struct MasterReplicationTests {
             brokerID: 1, set: SyncStateSet(members: members, epoch: 5),
             policy: .init(
                 minInSync: minInSync, closedGrace: .milliseconds(50), lagGrace: .seconds(1),
+                arrivalGrace: .milliseconds(500),
                 proposalTimeout: .seconds(1)),
             end: PhysicalOffset(100), at: Self.at(0))
         for member in members where member != 1 {
@@ -32,7 +33,8 @@ struct MasterReplicationTests {
         let silent = MasterReplication(
             brokerID: 1, set: SyncStateSet(members: [1, 2], epoch: 1),
             policy: .init(
-                minInSync: 1, closedGrace: .zero, lagGrace: .zero, proposalTimeout: .zero),
+                minInSync: 1, closedGrace: .zero, lagGrace: .zero, arrivalGrace: .zero,
+                proposalTimeout: .zero),
             end: PhysicalOffset(100), at: Self.at(0))
         #expect(silent.confirmable(own: PhysicalOffset(500)) == nil)
     }
@@ -74,6 +76,21 @@ struct MasterReplicationTests {
             2, kept: PhysicalOffset(100), end: PhysicalOffset(100), at: Self.at(900))
         #expect(silent.proposal(confirmed: PhysicalOffset(100), at: Self.at(1_000)) == nil)
         #expect(silent.proposal(confirmed: PhysicalOffset(100), at: Self.at(1_001)) == [1, 2])
+    }
+
+    @Test("a member that has not come to a new master leaves after half a second")
+    func absentFromTheStart() {
+        var master = MasterReplication(
+            brokerID: 1, set: SyncStateSet(members: [1, 2, 3], epoch: 5),
+            policy: .init(
+                minInSync: 2, closedGrace: .milliseconds(50), lagGrace: .seconds(1),
+                arrivalGrace: .milliseconds(500), proposalTimeout: .seconds(1)),
+            end: PhysicalOffset(100), at: Self.at(0))
+        master.connected(2, end: PhysicalOffset(100), at: Self.at(100))
+        master.acknowledged(
+            2, kept: PhysicalOffset(100), end: PhysicalOffset(100), at: Self.at(100))
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(500)) == nil)
+        #expect(master.proposal(confirmed: PhysicalOffset(100), at: Self.at(501)) == [1, 2])
     }
 
     @Test("a replica that makes progress, but never gets as far as the log was, is too slow")

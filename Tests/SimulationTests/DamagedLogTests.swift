@@ -77,12 +77,106 @@ struct BegunSegmentTests {
     }
 }
 
-/// A batch that holds nothing but the end of a snapshot: a segment may open with it.
-private func sampleBatch(at position: PhysicalOffset) -> [UInt8] {
+/// A full segment with four messages of one queue, each in a batch of its own, and the segment
+/// behind it. One message rots, and the index file has to be made from what is left.
+@Suite("What an index file is made of when its segment is damaged")
+struct DamagedSegmentTests {
+    private let store = VirtualLogStore(directory: "/store", logID: 7, segmentBytes: 4_096)
+    private let queue = QueueKey(topic: "T", queueID: 0)
+    private let next = PhysicalOffset(4_096)
+    private var starts: [PhysicalOffset] = []
+
+    init() {
+        var position = PhysicalOffset.zero.advanced(by: self.put(sampleBatch(at: .zero), at: .zero))
+        for number in Int64(0)..<4 {
+            self.starts.append(position)
+            let batch = messageBatch(QueueOffset(number), of: self.queue, at: position)
+            position = position.advanced(by: self.put(batch, at: position))
+        }
+        var queues = QueueTable()
+        queues[queues.findOrMake(self.queue)].restore(floor: .zero, next: QueueOffset(4))
+        self.put(sampleBatch(at: self.next, QueueSnapshot.records(of: queues)), at: self.next)
+        self.store.flush()
+    }
+
+    @discardableResult
+    private func put(_ bytes: [UInt8], at position: PhysicalOffset) -> Int {
+        self.store.write(bytes, at: position)
+        return bytes.count
+    }
+
+    private func expectLoss(of lost: Int64) throws {
+        let end = self.next.advanced(by: 64)
+        let (engine, notes) = try self.store.recovered(confirmed: end)
+        #expect(notes.contains { if case .damage = $0 { true } else { false } })
+        #expect(engine.groupReport.logEnd == self.starts[Int(lost)])
+        let queue = try #require(engine.queues.queue(self.queue))
+        #expect(queue.minOffset == .zero)
+        #expect(queue.visibleEnd == QueueOffset(4))
+        for number in Int64(0)..<4 {
+            var isThere = true
+            if case .none = queue.place(of: QueueOffset(number)) { isThere = false }
+            #expect(isThere == (number != lost))
+        }
+    }
+
+    @Test("a message that rots keeps its offset, at every start", arguments: Int64(0)..<4)
+    func rots(number: Int64) throws {
+        self.store.segments[.zero]?.flipBit(
+            3, at: self.starts[Int(number)].distance(from: .zero) + 20)
+        try self.expectLoss(of: number)
+        let index = try #require(try self.store.index(of: .zero))
+        #expect(index.header.isPartial)
+        try self.expectLoss(of: number)
+    }
+
+    @Test("the last message is missed although nothing is left of its batch")
+    func vanishes() throws {
+        let start = self.starts[3].distance(from: .zero)
+        let count = try #require(self.store.segments[.zero]).bytes.count - start
+        self.store.write([UInt8](repeating: 0, count: count), at: self.starts[3])
+        let (engine, _) = try self.store.recovered(confirmed: self.next.advanced(by: 64))
+        #expect(engine.groupReport.logEnd == self.starts[3])
+        #expect(engine.queues.queue(self.queue)?.visibleEnd == QueueOffset(4))
+    }
+
+    @Test("nothing is missed when nothing is damaged")
+    func sound() throws {
+        let (engine, _) = try self.store.recovered(confirmed: self.next.advanced(by: 64))
+        #expect(engine.groupReport.logEnd > self.next)
+        #expect(try self.store.index(of: .zero)?.header.isPartial == false)
+    }
+}
+
+private func messageBatch(
+    _ offset: QueueOffset, of queue: QueueKey, at position: PhysicalOffset
+) -> [UInt8] {
+    let host = HostAddress.unknown
+    let draft = MessageDraft(
+        topic: queue.topic, queueID: queue.queueID, bornTimestamp: Timestamp(milliseconds: 1),
+        bornHost: host, storeHost: host)
     var bytes = [UInt8](repeating: 0, count: LogBatchHeader.count)
-    StateRecord(kind: BrokerEngine.snapshotEndKind, payload: []).append(to: &bytes)
+    let at = position.advanced(by: bytes.count)
+    [UInt8]("body".utf8).withUnsafeBytes { body in
+        draft.append(
+            to: &bytes, body: body, properties: UnsafeRawBufferPointer(start: nil, count: 0),
+            queueOffset: offset, physicalOffset: at, storeTimestamp: Timestamp(milliseconds: 1))
+    }
+    return sealed(bytes, records: 1, at: position)
+}
+
+/// A batch that holds nothing but a snapshot: a segment may open with it.
+private func sampleBatch(at position: PhysicalOffset, _ state: [StateRecord] = []) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: LogBatchHeader.count)
+    let records = state + [StateRecord(kind: BrokerEngine.snapshotEndKind, payload: [])]
+    for record in records { record.append(to: &bytes) }
+    return sealed(bytes, records: records.count, at: position)
+}
+
+private func sealed(_ bytes: [UInt8], records: Int, at position: PhysicalOffset) -> [UInt8] {
+    var bytes = bytes
     let header = LogBatchHeader(
-        length: bytes.count, position: position, epoch: Epoch(1), records: 1,
+        length: bytes.count, position: position, epoch: Epoch(1), records: records,
         storeTimestamp: Timestamp(milliseconds: 1), logID: 7)
     bytes.withUnsafeMutableBytes { header.seal($0) }
     return bytes + [UInt8](repeating: 0, count: header.paddedLength - bytes.count)

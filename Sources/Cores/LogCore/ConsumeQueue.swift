@@ -43,8 +43,9 @@ package struct MemoryRun: Sendable {
 
 /// One queue: which offsets exist, which may be seen, and where their messages lie.
 ///
-/// Derived from the log, and rebuilt from it. Invariants: runs are contiguous, sealed before
-/// memory; `minOffset <= visibleEnd <= assignedEnd`.
+/// Derived from the log, and rebuilt from it. Invariants: runs ascend, sealed before memory;
+/// `minOffset <= visibleEnd <= assignedEnd`. Offsets without gaps are given out, so an offset
+/// between the bounds that no run has is that of a message which the disk has lost.
 package struct ConsumeQueue: Sendable {
     package let key: QueueKey
     /// The offset that the next appended message gets.
@@ -52,6 +53,10 @@ package struct ConsumeQueue: Sendable {
     /// Nobody reads below this: what was there belongs to a deleted topic.
     package private(set) var floor: QueueOffset
     private var sealed: Deque<SealedRun> = []
+    /// Where damaged segments have to begin with this queue.
+    private var begins: [Begin] = []
+    /// End of the messages that are known to have been there.
+    private var lostEnd = QueueOffset.zero
     package private(set) var memory: [MemoryRun] = []
 
     package init(key: QueueKey, floor: QueueOffset = .zero, next: QueueOffset = .zero) {
@@ -62,14 +67,15 @@ package struct ConsumeQueue: Sendable {
 
     /// The first offset that may not be read: not confirmed or not written yet.
     package var visibleEnd: QueueOffset {
-        self.memory.last?.end ?? self.sealed.last?.end ?? self.lowerBoundWithoutRuns
+        (self.memory.last?.end ?? self.sealed.last?.end).map { max($0, self.lostEnd) }
+            ?? self.lowerBoundWithoutRuns
     }
 
     package var minOffset: QueueOffset {
-        max(
-            self.floor,
-            [self.sealed.first?.first, self.memory.first?.first].compactMap { $0 }.min()
-                ?? self.lowerBoundWithoutRuns)
+        var first = self.sealed.first?.first
+        if let memory = self.memory.first?.first { first = min(first ?? memory, memory) }
+        for begin in self.begins { first = min(first ?? begin.offset, begin.offset) }
+        return max(self.floor, first ?? self.lowerBoundWithoutRuns)
     }
 
     /// With no run left, everything before the first unconfirmed message is gone.
@@ -103,6 +109,7 @@ package struct ConsumeQueue: Sendable {
     package mutating func replayed(
         _ entry: IndexEntry, at offset: QueueOffset, segment: PhysicalOffset
     ) {
+        if offset > self.assignedEnd { self.begins(at: self.assignedEnd, in: segment) }
         self.assignedEnd = max(self.assignedEnd, offset.advanced(by: 1))
         self.append(entry, at: offset, segment: segment)
     }
@@ -122,6 +129,7 @@ package struct ConsumeQueue: Sendable {
     /// Recovery: the snapshot at a segment's start says how far the queue had come.
     package mutating func restore(floor: QueueOffset, next: QueueOffset) {
         self.floor = max(self.floor, floor)
+        if next > self.assignedEnd, !self.sealed.isEmpty { self.lostEnd = next }
         self.assignedEnd = max(self.assignedEnd, next)
     }
 
@@ -130,22 +138,60 @@ package struct ConsumeQueue: Sendable {
         self.floor = self.assignedEnd
     }
 
-    /// An index file holds this run now; it replaces what was in memory for that segment.
-    package mutating func adopt(_ run: SealedRun) {
-        self.memory.removeAll { $0.segment == run.segment }
-        if let index = self.sealed.firstIndex(where: { $0.first == run.first }) {
-            self.sealed[index] = run  // the index file was made anew
-            return
+    /// An index file of `segment` holds these runs now. They replace what was in memory for it, and
+    /// the runs of an earlier file: when it was made anew, messages may be missing that it had.
+    package mutating func adopt(_ runs: [SealedRun], of segment: PhysicalOffset) {
+        self.memory.removeAll { $0.segment == segment }
+        if self.reaches(segment) {
+            let earlier = self.sealed.filter { $0.segment == segment }
+            if let first = earlier.first, let last = earlier.last {
+                self.begins(at: first.first, in: segment)
+                self.lostEnd = max(self.lostEnd, last.end)
+            }
+            self.sealed.removeAll { $0.segment == segment }
         }
-        guard self.sealed.last.map({ $0.end <= run.first }) ?? true else { return }
-        self.sealed.append(run)
+        for run in runs.sorted(by: { $0.first < $1.first }) { self.insert(run) }
+    }
+
+    /// Whether an index file of this segment, or of a later one, is known already.
+    func reaches(_ segment: PhysicalOffset) -> Bool {
+        self.sealed.last.map { $0.segment >= segment } ?? false
+    }
+
+    private mutating func insert(_ run: SealedRun) {
+        let index = self.sealed.lastIndex { $0.segment <= run.segment }.map { $0 + 1 } ?? 0
+        let isBehind = index == 0 || self.sealed[index - 1].end <= run.first
+        let isBefore = index == self.sealed.endIndex || run.end <= self.sealed[index].first
+        guard isBehind, isBefore else { return }
+        self.sealed.insert(run, at: index)
         self.assignedEnd = max(self.assignedEnd, run.end)
+    }
+
+    /// This queue's messages from `offset` on were in `segment` or behind it: what is missing there
+    /// is lost. Gaps between runs show that by themselves, one before the first run does not.
+    package mutating func begins(at offset: QueueOffset, in segment: PhysicalOffset) {
+        self.assignedEnd = max(self.assignedEnd, offset)
+        if let index = self.begins.firstIndex(where: { $0.segment == segment }) {
+            self.begins[index].offset = min(self.begins[index].offset, offset)
+        } else {
+            self.begins.append(Begin(segment: segment, offset: offset))
+        }
+    }
+
+    func isMissingMessages(of segment: PhysicalOffset) -> Bool {
+        self.begins.contains { $0.segment == segment }
+    }
+
+    private struct Begin: Hashable, Sendable {
+        var segment: PhysicalOffset
+        var offset: QueueOffset
     }
 
     /// The segment is gone from the disk.
     package mutating func drop(segmentsThrough base: PhysicalOffset) {
         while let first = self.sealed.first, first.segment <= base { self.sealed.removeFirst() }
         self.memory.removeAll { $0.segment <= base }
+        self.begins.removeAll { $0.segment <= base }
     }
 }
 
@@ -155,6 +201,7 @@ extension ConsumeQueue {
         /// In memory: entries of the run, the first one that is wanted.
         case memory(ArraySlice<IndexEntry>)
         case file(SealedRun)
+        /// Not confirmed, or, below `visibleEnd`, lost.
         case none
     }
 

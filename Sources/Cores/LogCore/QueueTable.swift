@@ -30,6 +30,19 @@ package struct QueueTable: Sendable {
         return number
     }
 
+    /// All that the index file of `segment` holds: queues that it does not name have nothing there.
+    package mutating func adopt(
+        _ runs: [(key: QueueKey, run: SealedRun)], of segment: PhysicalOffset
+    ) {
+        var byNumber: [QueueNumber: [SealedRun]] = [:]
+        for (key, run) in runs { byNumber[self.findOrMake(key), default: []].append(run) }
+        for (number, runs) in byNumber { self.queues[number.index].adopt(runs, of: segment) }
+        for index in self.queues.indices
+        where byNumber[QueueNumber(index)] == nil && self.queues[index].reaches(segment) {
+            self.queues[index].adopt([], of: segment)
+        }
+    }
+
     /// The segment is gone from the disk.
     package mutating func drop(segmentsThrough base: PhysicalOffset) {
         for index in self.queues.indices { self.queues[index].drop(segmentsThrough: base) }

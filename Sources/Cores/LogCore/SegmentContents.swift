@@ -14,6 +14,8 @@ package struct SegmentContents: Sendable {
     package let base: PhysicalOffset
     package private(set) var runs: [Run] = []
     package private(set) var keys: [KeyEntry] = []
+    /// Whether messages are missing that the segment once held.
+    package private(set) var isPartial = false
     private var numbers: [QueueKey: Int] = [:]
 
     package init(base: PhysicalOffset) { self.base = base }
@@ -24,6 +26,7 @@ package struct SegmentContents: Sendable {
             Run(key: $0.key, first: $0.run.first, entries: $0.run.entries)
         }
         self.keys = keys.keys(of: base)
+        self.isPartial = queues.all.contains { $0.isMissingMessages(of: base) }
     }
 
     /// Adds a message that was found in the segment. Queue offsets come in order.

@@ -7,14 +7,18 @@ package struct MasterReplication: Sendable {
         package var minInSync: Int
         package var closedGrace: Duration
         package var lagGrace: Duration
+        /// How long a member may take to come to a new master.
+        package var arrivalGrace: Duration
         package var proposalTimeout: Duration
 
         package init(
-            minInSync: Int, closedGrace: Duration, lagGrace: Duration, proposalTimeout: Duration
+            minInSync: Int, closedGrace: Duration, lagGrace: Duration, arrivalGrace: Duration,
+            proposalTimeout: Duration
         ) {
             self.minInSync = minInSync
             self.closedGrace = closedGrace
             self.lagGrace = lagGrace
+            self.arrivalGrace = arrivalGrace
             self.proposalTimeout = proposalTimeout
         }
     }
@@ -100,9 +104,7 @@ package struct MasterReplication: Sendable {
 
     private func isInStep(_ member: Int64, at now: Tick) -> Bool {
         member == self.brokerID
-            || (self.replicas[member]?.isInStep(
-                at: now, closedGrace: self.policy.closedGrace, lagGrace: self.policy.lagGrace)
-                ?? false)
+            || (self.replicas[member]?.isInStep(at: now, self.policy) ?? false)
     }
 }
 

@@ -46,11 +46,11 @@ struct ReplicaProgress: Sendable {
     }
 
     /// Whether the master may still count on it.
-    func isInStep(at now: Tick, closedGrace: Duration, lagGrace: Duration) -> Bool {
+    func isInStep(at now: Tick, _ policy: MasterReplication.Policy) -> Bool {
         guard self.isConnected else {
-            return now - self.leftAt <= (self.hasBeenHere ? closedGrace : lagGrace)
+            let grace = self.hasBeenHere ? policy.closedGrace : policy.arrivalGrace
+            return now - self.leftAt <= grace
         }
-        return now - self.caughtUpAt <= lagGrace
+        return now - self.caughtUpAt <= policy.lagGrace
     }
-
 }

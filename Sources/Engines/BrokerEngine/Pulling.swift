@@ -180,9 +180,9 @@ extension BrokerEngine {
                         ticket, segment: run.segment, ordinals: some.startIndex..<some.endIndex))
                 return
             case .none:
-                // A damaged stretch: what was there cannot be had; go on behind it.
-                guard let next = queue.nextOffset(after: job.next) else { return self.finish(job) }
-                job.next = next
+                // Lost by damage. Like a damaged message: what lies before it, and then an error.
+                guard job.next == job.offset else { return self.finish(job) }
+                return self.refuse(job.caller, self.lostMessage(at: job.next))
             }
         }
         self.finish(job)

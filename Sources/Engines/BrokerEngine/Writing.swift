@@ -227,10 +227,7 @@ extension BrokerEngine {
     package mutating func sealed(
         _ base: PhysicalOffset, youngest: Timestamp, runs: [(key: QueueKey, run: SealedRun)]
     ) {
-        for (key, run) in runs {
-            let number = self.queues.findOrMake(key)
-            self.queues[number].adopt(run)
-        }
+        self.queues.adopt(runs, of: base)
         self.keys.drop(segment: base)
         self.segments.setState(.sealed, of: base)
         self.sealNextSegment()

@@ -42,7 +42,7 @@ struct ApusSimulate: AsyncParsableCommand {
 
     @Option(
         help:
-            "Draw from these faults as well, separated by commas: those that no run meets unasked."
+            "Draw from these faults once more, separated by commas: they become more frequent."
     )
     var with: String?
 

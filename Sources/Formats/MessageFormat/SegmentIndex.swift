@@ -8,7 +8,7 @@
 /// | --- | --- | --- |
 /// | 0 | 4 | magic `APX1` |
 /// | 4 | 2 | format version, 1 |
-/// | 6 | 2 | reserved, 0 |
+/// | 6 | 2 | 1: made from a damaged segment, so messages are missing; else 0 |
 /// | 8 | 8 | identity of the log |
 /// | 16 | 8 | physical offset of the segment's first byte |
 /// | 24 | 8 | physical offset behind the segment's last batch |
@@ -28,6 +28,8 @@ package struct SegmentIndexHeader: Hashable, Sendable {
     package let logID: UInt64
     package let base: PhysicalOffset
     package let end: PhysicalOffset
+    /// Whether the segment holds messages that could not be read when this file was made.
+    package let isPartial: Bool
     package let oldest: Timestamp
     package let youngest: Timestamp
     package let directoryBytes: Int
@@ -160,7 +162,7 @@ extension SegmentIndexHeader {
     func store(into bytes: UnsafeMutableRawBufferPointer) {
         bytes.store(bigEndian: Self.magic, at: 0)
         bytes.store(bigEndian: Self.version, at: 4)
-        bytes.store(bigEndian: UInt16(0), at: 6)
+        bytes.store(bigEndian: UInt16(self.isPartial ? 1 : 0), at: 6)
         bytes.store(bigEndian: self.logID, at: 8)
         bytes.store(bigEndian: self.base.bytes, at: 16)
         bytes.store(bigEndian: self.end.bytes, at: 24)
@@ -195,6 +197,7 @@ extension SegmentIndexHeader {
         self.init(
             logID: foundLog, base: foundBase,
             end: PhysicalOffset(bytes.bigEndian(Int64.self, at: 24)),
+            isPartial: bytes.bigEndian(UInt16.self, at: 6) & 1 != 0,
             oldest: Timestamp(milliseconds: bytes.bigEndian(Int64.self, at: 32)),
             youngest: Timestamp(milliseconds: bytes.bigEndian(Int64.self, at: 40)),
             directoryBytes: Int(bytes.bigEndian(UInt32.self, at: 48)),

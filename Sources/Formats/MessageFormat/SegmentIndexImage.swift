@@ -4,9 +4,10 @@ package enum SegmentIndexImage {
     ///   - end: behind the segment's last batch.
     ///   - runs: in any order; one queue may have several, when queue offsets are missing between.
     ///   - keys: in any order. A key whose position no entry has leads nowhere and is left out.
+    ///   - isPartial: messages are missing, because the segment is damaged.
     package static func encode(
         logID: UInt64, base: PhysicalOffset, end: PhysicalOffset, runs: [SegmentIndexRun],
-        keys: [SegmentIndexKey]
+        keys: [SegmentIndexKey], isPartial: Bool = false
     ) -> [UInt8] {
         let runs = runs.sorted { ($0.key, $0.first) < ($1.key, $1.first) }
         let directory = Self.directory(of: runs)
@@ -14,8 +15,9 @@ package enum SegmentIndexImage {
         let timestamps = runs.lazy.flatMap(\.entries).map(\.storeTimestamp)
         let none = Timestamp(milliseconds: 0)
         let header = SegmentIndexHeader(
-            logID: logID, base: base, end: end, oldest: timestamps.min() ?? none,
-            youngest: timestamps.max() ?? none, directoryBytes: directory.count,
+            logID: logID, base: base, end: end, isPartial: isPartial,
+            oldest: timestamps.min() ?? none, youngest: timestamps.max() ?? none,
+            directoryBytes: directory.count,
             runCount: runs.count, entryCount: runs.reduce(0) { $0 + $1.entries.count },
             keyCount: rows.count,
             directoryChecksum: directory.withUnsafeBytes { Checksum.crc32c($0) })

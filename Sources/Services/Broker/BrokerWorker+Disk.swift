@@ -93,8 +93,12 @@ extension BrokerWorker {
             then: { worker, result in
                 worker.rebuilding.remove(base)
                 worker.indexes.close(base)
-                guard case .success(let segment) = result else { return }
-                worker.engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
+                switch result {
+                case .success(let segment): worker.engine.indexed(segment, at: Clock.now())
+                case .failure(let error):
+                    worker.logger.error("the index file of \(base.bytes) cannot be made: \(error)")
+                }
+                worker.turn()
             })
     }
 
@@ -169,9 +173,12 @@ struct DiskPace {
             && self.flush <= Self.flushNanosecondsMax
     }
 
-    /// Slow flushes count at once, quick ones only little by little.
+    /// Slow flushes count at once, quick ones only little by little. A single one, however slow, is
+    /// forgotten after some six quick ones.
     mutating func note(_ completion: WriteCompletion) {
-        let latest = completion.writeNanoseconds + completion.flushNanoseconds
+        let latest = min(
+            completion.writeNanoseconds + completion.flushNanoseconds,
+            2 * Self.flushNanosecondsMax)
         guard completion.orders > 0 else { return }
         self.flush = latest > self.flush ? latest : self.flush + (latest - self.flush) / 8
     }

@@ -72,7 +72,8 @@ final class SimulatedCluster {
         for machine in self.world.random.shuffled(self.machines) { self.start(machine) }
     }
 
-    /// Each group has a master that all its brokers follow, and a whole SyncStateSet.
+    /// Each group has a whole SyncStateSet, and a master that has confirmed all its log: an election
+    /// may leave all members in the set before they have come to the new master.
     ///
     /// A master on whose disk bytes have changed cannot feed replicas that lack them: its group
     /// counts without them.
@@ -83,7 +84,9 @@ final class SimulatedCluster {
                 view.syncStateSet.count == hosts.count
                     || hosts.contains(where: { $0.isMaster && $0.store.isDamaged })
             else { return false }
-            return hosts.count { $0.masterEpoch == view.masterEpoch } == 1
+            let masters = hosts.filter { $0.masterEpoch == view.masterEpoch }
+            return masters.count == 1
+                && masters.allSatisfy { $0.hasConfirmedAll || $0.store.isDamaged }
         }
     }
 

@@ -74,7 +74,7 @@ extension ControllerCommand {
     private var listCounts: [Int] {
         switch self {
         case .alterSyncStateSet(let wish): [wish.syncStateSet.count, wish.dead.count]
-        case .elect(let election): [election.candidates.count]
+        case .elect(let election): [election.candidates.count, election.cause.idCount]
         case .clean(let cleaning): [cleaning.brokerIDs.count, cleaning.living.count]
         case .applyBrokerID, .registerBroker, .noteConfirmed, .setController: []
         }
@@ -150,6 +150,10 @@ extension ControllerCommand.Elect {
 }
 
 extension ElectionCause {
+    fileprivate var idCount: Int {
+        if case .recovered(_, let keeping) = self { keeping.count } else { 0 }
+    }
+
     fileprivate func write(to writer: inout ControllerBytesWriter) {
         switch self {
         case .masterLost(let isGone):
@@ -164,9 +168,10 @@ extension ElectionCause {
         case .forced(let id):
             writer.integer(UInt8(4))
             writer.optional(id) { $0.integer($1) }
-        case .recovered(let epoch):
-            writer.integer(UInt8(5))
+        case .recovered(let epoch, let keeping):
+            writer.integer(UInt8(keeping.isEmpty ? 5 : 6))
             writer.integer(epoch.value)
+            if !keeping.isEmpty { writer.ids(keeping) }
         }
     }
 
@@ -183,6 +188,7 @@ extension ElectionCause {
                     try reader.integer(Int64.self)
                 })
         case 5: return .recovered(above: try reader.epoch())
+        case 6: return .recovered(above: try reader.epoch(), keeping: try reader.ids())
         case let number: throw ControllerBytesError("\(number) is no cause of an election")
         }
     }

@@ -21,8 +21,10 @@ extension ControllerState {
 extension GroupState {
     fileprivate mutating func crown(_ winner: ElectionCandidate, _ set: [Int64], _ epoch: Epoch) {
         if !self.syncStateSet.contains(winner.brokerID) || !winner.isIntact {
-            // Unclean or first: what was confirmed before says nothing about this log.
-            self.confirmed = .zero
+            // Unclean or first: what was confirmed before says nothing about this log. Only after
+            // the controllers' loss a first winner has others beside it: they may follow it once
+            // they have all that it had.
+            self.confirmed = set.count > 1 ? winner.maxOffset : .zero
             self.cleanSince = epoch
         }
         self.masterBrokerID = winner.brokerID

@@ -40,7 +40,8 @@ package enum ElectionCause: Hashable, Sendable {
     case forced(Int64?)
     /// The controllers have lost what they knew of the group: the candidates are all of the newest
     /// SyncStateSet that brokers remember, and no epoch up to this may be given out again.
-    case recovered(above: Epoch)
+    /// `keeping` are those of them that stay beside the winner, if they have kept their logs.
+    case recovered(above: Epoch, keeping: [Int64] = [])
 }
 
 /// Decides who becomes master.
@@ -62,11 +63,12 @@ package enum MasterElection {
     ) throws(ControllerRefusal) -> Decision {
         let registered = candidates.filter { group.brokers[$0.brokerID] != nil }
         let safe = registered.filter { group.maySafelyLead($0) }
+        let stay = group.isNew ? [] : safe
         switch cause {
         case .masterLost(let isGone):
             if let master = livingMaster { throw .masterStillExists(master) }
             if let winner = safe.min(by: group.isBetter) {
-                return try group.electing(winner, beside: safe, of: registered)
+                return try group.electing(winner, beside: stay, of: registered)
             }
             guard isGone, group.masterBrokerID != nil else { throw group.nobody(registered) }
             guard group.masterEpoch < ControllerLimits.epochMax else { throw .epochsExhausted }
@@ -79,28 +81,33 @@ package enum MasterElection {
             guard let winner = others.min(by: group.isBetter) else {
                 throw group.nobody(registered)
             }
-            return try group.electing(winner, beside: safe, of: registered)
+            return try group.electing(winner, beside: stay, of: registered)
         case .designated(let id):
             if livingMaster == id { throw .masterStillExists(id) }
             guard let winner = safe.first(where: { $0.brokerID == id }) else {
                 throw group.nobody(registered, but: id)
             }
-            return try group.electing(winner, beside: safe, of: registered)
-        case .recovered(let epoch):
+            return try group.electing(winner, beside: stay, of: registered)
+        case .recovered(let epoch, let keeping):
             guard let winner = safe.min(by: group.isBetter) else {
                 throw group.nobody(registered)
             }
-            return try group.electing(winner, beside: [], of: registered, above: epoch)
+            // How far reports say that their logs reach differs by what came between them.
+            let stay = registered.filter {
+                keeping.contains($0.brokerID) && $0.lastEpoch == winner.lastEpoch
+            }
+            return try group.electing(winner, beside: stay, of: registered, above: epoch)
         case .forced(let id):
             return try Self.force(
-                id, group, registered: registered, safe: safe, livingMaster: livingMaster)
+                id, group, registered: registered, safe: safe, beside: stay,
+                livingMaster: livingMaster)
         }
     }
 
     /// Takes a safe winner where there is one; loses messages only where nothing else is left.
     private static func force(
         _ id: Int64?, _ group: GroupState, registered: [ElectionCandidate],
-        safe: [ElectionCandidate], livingMaster: Int64?
+        safe: [ElectionCandidate], beside stay: [ElectionCandidate], livingMaster: Int64?
     ) throws(ControllerRefusal) -> Decision {
         let wanted = { (candidate: ElectionCandidate) in id.map { $0 == candidate.brokerID } ?? true
         }
@@ -108,7 +115,7 @@ package enum MasterElection {
             throw .masterStillExists(master)
         }
         if let winner = safe.filter(wanted).min(by: group.isBetter) {
-            return try group.electing(winner, beside: safe, of: registered)
+            return try group.electing(winner, beside: stay, of: registered)
         }
         // With a master alive nothing is stuck, so nothing justifies a loss.
         if let master = livingMaster { throw .masterStillExists(master) }
@@ -151,10 +158,10 @@ extension GroupState {
     /// everything confirmed, too: should it be lost as well, one of them can follow. The new master
     /// drops them when its own minimum allows it.
     fileprivate func electing(
-        _ winner: ElectionCandidate, beside safe: [ElectionCandidate],
+        _ winner: ElectionCandidate, beside others: [ElectionCandidate],
         of candidates: [ElectionCandidate], above epoch: Epoch = Epoch(0)
     ) throws(ControllerRefusal) -> MasterElection.Decision {
-        let stay = self.isNew ? [] : safe.map(\.brokerID)
+        let stay = others.map(\.brokerID)
         var set = Set(stay).union([winner.brokerID])
         if set.count == 1, stay == [winner.brokerID] {
             let present = candidates.map(\.brokerID)

@@ -28,7 +28,8 @@ extension BrokerLiveness {
             let strangers = lives.filter { $0.value.isAlive && $0.value.report.hasBeenLed }
             return strangers.isEmpty ? .nothing : .unvouched(strangers.keys.sorted())
         }
-        let members = Set(memories.filter { $0.order == newest.order }.flatMap(\.members))
+        let sets = memories.filter { $0.order == newest.order }.map { Set($0.members) }
+        let members = Set(sets.joined())
         // A broker with an empty directory may have been given the id of one that is to come.
         let missing = members.filter {
             lives[$0].map { !$0.isAlive || $0.report.remembered == nil } ?? true
@@ -36,17 +37,32 @@ extension BrokerLiveness {
         guard missing.isEmpty else {
             return .waiting(for: missing.sorted(), of: members.sorted())
         }
+        // Whose log ends before what it knows to be confirmed says itself that it lost something.
+        let keeping = Self.committed(sets).filter {
+            lives[$0].map { $0.report.confirmOffset <= $0.report.maxOffset } ?? false
+        }
         return .complete(
-            self.recovery(of: name, group),
+            self.recovery(of: name, group, keeping: keeping),
             self.recovering(members, lives.mapValues(\.report)))
     }
 
     /// An election in a group that the controllers have forgotten.
-    package func recovery(of name: String, _ group: GroupState) -> ElectionCause {
+    package func recovery(
+        of name: String, _ group: GroupState, keeping: [Int64] = []
+    ) -> ElectionCause {
         let seen = self.lives(of: name).values.map(\.report.newestEpoch)
             .filter { $0 <= ControllerLimits.foreignEpochMax }
         let highest = seen.reduce(group.masterEpoch) { max($0, $1) }
-        return .recovered(above: Epoch(highest.value + ControllerLimits.recoveryEpochGap))
+        return .recovered(
+            above: Epoch(highest.value + ControllerLimits.recoveryEpochGap), keeping: keeping)
+    }
+
+    /// Only the master remembers more than was committed: whom it wanted to add. So what two
+    /// brokers remember was committed, and its members hold everything that was acknowledged since,
+    /// if they have kept their logs.
+    private static func committed(_ sets: [Set<Int64>]) -> [Int64] {
+        guard sets.count > 1, let first = sets.first else { return [] }
+        return sets.dropFirst().reduce(first) { $0.intersection($1) }.sorted()
     }
 
     private func recovering(

@@ -131,7 +131,7 @@ extension BrokerLiveness {
 
         guard group.isMaster(key.brokerID, report), report.role == .master else { return }
         for id in self.lives(of: key.group).keys where id != key.brokerID {
-            self.groups[key.group]?[id]?.masterReported(confirmed)
+            self.groups[key.group]?[id]?.masterReported(max(confirmed, group.confirmed))
         }
     }
 

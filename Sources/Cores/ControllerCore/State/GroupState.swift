@@ -14,8 +14,8 @@ package struct GroupState: Hashable, Sendable {
     package internal(set) var masterIncarnation: UInt64 = 0
     package internal(set) var syncStateSet: [Int64] = []
     package internal(set) var syncStateSetEpoch: Int32 = 0
-    /// Everything below was acknowledged, as far as this was worth writing down: a broker that has
-    /// less and does not know better has lost its disk.
+    /// Everything below was acknowledged, as far as this was worth writing down, or may have been:
+    /// a broker that has less and does not know better has lost its disk.
     package internal(set) var confirmed = PhysicalOffset.zero
     /// The newest election that may have lost something; later ones kept all that was confirmed.
     package internal(set) var cleanSince = Epoch(0)

@@ -30,10 +30,9 @@ extension BrokerEngine {
                         ordinals: wanted.startIndex..<wanted.endIndex))
                 return
             case .none:
-                guard let next = queue.nextOffset(after: job.next) else {
-                    return self.conclude(job)
-                }
-                job.next = next
+                // Lost by damage: what lies before it, and then an error.
+                guard job.next == job.offset else { return self.conclude(job) }
+                return self.refuse(job.caller, self.lostMessage(at: job.next))
             }
         }
         self.read(job)

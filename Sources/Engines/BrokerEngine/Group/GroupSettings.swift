@@ -18,9 +18,11 @@ package struct GroupSettings: Sendable {
 
     /// A member whose connection closed leaves the SyncStateSet after this.
     package var closedGrace: Duration = .milliseconds(50)
-    /// A member that does not keep up, or is silent, leaves it after this; so does one that has not
-    /// connected to a new master.
+    /// A member that does not keep up, or is silent, leaves it after this.
     package var lagGrace: Duration = .seconds(1)
+    /// A member that has not come to a new master leaves it after this: an old master that is cut
+    /// off, for one. Others come within some 100 ms, a change of their log included.
+    package var arrivalGrace: Duration = .milliseconds(500)
     /// Without news a master says this often that it is there, and a replica how far it is.
     package var keepAlive: Duration = .milliseconds(200)
     /// A replica that hears nothing from its master for this long connects again.

@@ -46,7 +46,8 @@ extension BrokerEngine {
                 set: SyncStateSet(members: view.syncStateSet, epoch: view.syncStateSetEpoch),
                 policy: .init(
                     minInSync: settings.minInSyncReplicas, closedGrace: settings.closedGrace,
-                    lagGrace: settings.lagGrace, proposalTimeout: settings.proposalTimeout),
+                    lagGrace: settings.lagGrace, arrivalGrace: settings.arrivalGrace,
+                    proposalTimeout: settings.proposalTimeout),
                 end: begunEnd, at: self.now.tick),
             takeoverEnd: end)
         self.delivery.becameMaster(at: self.now)

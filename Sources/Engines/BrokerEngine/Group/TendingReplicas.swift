@@ -9,6 +9,7 @@ extension BrokerEngine {
     /// Time has passed.
     mutating func tendReplicas() {
         self.tendStranded()
+        self.leaveDamagedLog()
         self.dropSilent()
         guard let master = self.master, let settings = self.group?.settings else { return }
         if let members = self.master?.replication.proposal(

@@ -42,17 +42,26 @@ extension BrokerEngine {
         self.leaveUnreadableLog()
     }
 
+    private mutating func leaveUnreadableLog() {
+        guard let unreadable = self.master?.unreadable, unreadable.failures >= Self.failuresMax
+        else { return }
+        self.askToLeave("the log cannot be read at \(unreadable.position.bytes) here")
+    }
+
+    /// Once another one is master, this broker starts anew and takes from it what is damaged.
+    mutating func leaveDamagedLog() {
+        guard let damage = self.group?.damagedFrom else { return }
+        self.askToLeave("the log is damaged at \(damage.bytes) here")
+    }
+
     /// Another member of the SyncStateSet holds everything confirmed, and was fed by memory or
     /// before the damage: its log is sound as far as anybody knows.
-    private mutating func leaveUnreadableLog() {
+    private mutating func askToLeave(_ reason: String) {
         guard let master = self.master, let settings = self.group?.settings,
-            let unreadable = master.unreadable, unreadable.failures >= Self.failuresMax,
             !master.replication.proven(for: settings.proofTime, at: self.now.tick).isEmpty,
             master.askedToLeaveAt.map({ self.now.tick - $0 >= settings.strandedRetry }) ?? true
         else { return }
         self.master?.askedToLeaveAt = self.now.tick
-        self.effects.append(
-            .askForAnotherMaster(
-                because: "the log cannot be read at \(unreadable.position.bytes) here"))
+        self.effects.append(.askForAnotherMaster(because: reason))
     }
 }

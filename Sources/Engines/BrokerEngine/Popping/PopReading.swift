@@ -109,7 +109,13 @@ extension BrokerEngine {
             case .memory(let entries): job.take(entries, self.settings)
             case .file(let run): return self.readEntries(of: run, reading, &job)
             case .none:
-                job.reading?.next = queue.nextOffset(after: reading.next) ?? reading.end
+                let next = queue.nextOffset(after: reading.next) ?? reading.end
+                self.effects.append(
+                    .warn(
+                        "pops of \(queue.key.topic), queue \(queue.key.queueID), pass the offsets "
+                            + "\(reading.next.value) to \(next.value - 1): the messages are "
+                            + "damaged on disk"))
+                job.reading?.next = next
             }
         }
         return true

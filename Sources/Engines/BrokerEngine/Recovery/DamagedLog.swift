@@ -1,5 +1,6 @@
 import LogCore
 package import MessageFormat
+import RemotingProtocol
 import ReplicationCore
 import ReplicationProtocol
 
@@ -7,7 +8,7 @@ import ReplicationProtocol
 //
 // Alone, a broker serves what is left. In a group the others have the lost part: a damaged broker
 // counts its log only up to the damage, so that it is not elected while a better one lives, and
-// takes everything behind the damage from its master again.
+// takes everything behind the damage from its master again. A master that finds some gives way.
 extension BrokerEngine {
     /// Whether recovery ends the log at this damage, as at a torn write.
     ///
@@ -23,6 +24,27 @@ extension BrokerEngine {
     }
 
     var isDamaged: Bool { self.group?.damagedFrom != nil }
+
+    /// The index file of a segment is there. Messages that it could not be made of keep their queue
+    /// offsets: who asks for one hears that it is damaged.
+    package mutating func indexed(_ segment: SealedSegment, at now: Now) {
+        self.now = now
+        self.sealed(segment.base, youngest: segment.youngest, runs: segment.runs)
+        guard let loss = segment.loss else { return }
+        for (key, offset) in loss.begins.sorted(by: { $0.key < $1.key }) {
+            self.queues[self.queues.findOrMake(key)].begins(at: offset, in: segment.base)
+        }
+        self.foundDamage(at: loss.start)
+        self.leaveDamagedLog()
+    }
+
+    /// What a client hears of a message that is not in the log any more.
+    func lostMessage(at offset: QueueOffset) -> Refusal {
+        Refusal(
+            .systemError,
+            "the message at offset \(offset.value) is damaged on disk; to go on behind it, move "
+                + "the group's offset: apus group seek")
+    }
 
     /// Cuts off the damage and what follows it, although it was confirmed: the master has it.
     mutating func replaceDamage(

@@ -39,9 +39,9 @@ package struct LogRecovery<Source: LogSource> {
             return engine.recovered(to: first, activeSegment: nil, at: now)
         }
         for base in bases where base < active {
-            let segment = try self.sealedSegment(base, &engine)
+            let segment = try self.sealedSegment(base)
             engine.found(segment: base, youngest: segment.youngest)
-            engine.sealed(base, youngest: segment.youngest, runs: segment.runs)
+            engine.indexed(segment, at: now)
         }
         for base in bases where base > active {
             // A crash while a segment began leaves no batch in it. Batches without their snapshot are
@@ -57,38 +57,17 @@ package struct LogRecovery<Source: LogSource> {
         engine.recovered(to: end, activeSegment: active, at: now)
     }
 
-    /// Reads the whole segment and writes its index file.
-    package func madeAnew(
-        _ base: PhysicalOffset, damage: (PhysicalOffset) -> Void = { _ in }
-    ) throws -> SealedSegment {
-        var contents = SegmentContents(base: base)
-        var start: PhysicalOffset? = base
-        while let from = start {
-            let result = try self.source.scan(segment: base, from: from) { batch, header in
-                try LogRecord.forEach(in: batch, of: header) { record in
-                    if case .message(let message, let at) = record { contents.add(message, at: at) }
-                }
-            }
-            start = result.laterValidBatch
-            if let later = start {
-                self.note(.damage(from: result.end, to: later))
-                damage(result.end)
-            }
-        }
-        contents.sort()
-        return try SealedSegment(sealing: contents, in: self.source)
-    }
-
-    private func sealedSegment(
-        _ base: PhysicalOffset, _ engine: inout BrokerEngine
-    ) throws -> SealedSegment {
+    private func sealedSegment(_ base: PhysicalOffset) throws -> SealedSegment {
         do {
-            if let reader = try self.source.index(of: base) { return SealedSegment(reader) }
-            self.note(.indexMissing(base))
+            if let reader = try self.source.index(of: base) {
+                guard reader.header.isPartial else { return SealedSegment(reader) }
+            } else {
+                self.note(.indexMissing(base))
+            }
         } catch {
             self.note(.indexDamaged(base, reason: "\(error)"))
         }
-        return try self.madeAnew(base) { engine.foundDamage(at: $0) }
+        return try self.madeAnew(base)
     }
 
     private func replay(
@@ -128,15 +107,90 @@ package struct LogRecovery<Source: LogSource> {
     }
 
     private func opensWithSnapshot(_ base: PhysicalOffset) throws -> Bool {
+        try self.openingQueues(of: base) != nil
+    }
+
+    /// Where each queue stood when the segment began; nil when its opening snapshot is not whole.
+    private func openingQueues(of base: PhysicalOffset) throws -> [QueueKey: QueueOffset]? {
+        var queues = QueueTable()
         do {
             _ = try self.source.scan(segment: base, from: nil) { batch, header in
                 try LogRecord.forEach(in: batch, of: header) { record in
-                    if case .state(SnapshotEnd.kind, _, _) = record { throw Found() }
+                    guard case .state(let kind, let payload, _) = record else { return }
+                    if kind == SnapshotEnd.kind { throw Found() }
+                    if kind == QueueSnapshot.recordKind {
+                        try QueueSnapshot.apply(payload, to: &queues)
+                    }
                 }
             }
-            return false
+            return nil
         } catch is Found {
-            return true
+            return Dictionary(uniqueKeysWithValues: queues.all.map { ($0.key, $0.assignedEnd) })
         }
+    }
+}
+
+// Index files that are made from their segments.
+extension LogRecovery {
+    /// Reads the whole segment and writes its index file. What cannot be read is missing in it, and
+    /// the file says so: the next start looks again.
+    package func madeAnew(_ base: PhysicalOffset) throws -> SealedSegment {
+        var contents = SegmentContents(base: base)
+        var damage: PhysicalOffset?
+        var start: PhysicalOffset? = base
+        var end = base
+        while let from = start {
+            let result = try self.source.scan(segment: base, from: from) { batch, header in
+                try LogRecord.forEach(in: batch, of: header) { record in
+                    if case .message(let message, let at) = record { contents.add(message, at: at) }
+                }
+            }
+            (start, end) = (result.laterValidBatch, result.end)
+            // A segment was whole before the log left it, so a torn end is damage, too.
+            guard let reason = result.stoppedBy, reason != .empty || start != nil else { break }
+            self.note(.damage(from: end, to: start ?? self.end(of: base)))
+            damage = damage ?? end
+        }
+        contents.sort()
+        let edges = self.edges(of: contents)
+        if damage == nil, contents.isShort(from: edges.begins, to: edges.ends) {
+            self.note(.damage(from: end, to: self.end(of: base)))
+            damage = end
+        }
+        return try SealedSegment(
+            sealing: contents, in: self.source,
+            losing: damage.map { SegmentLoss(start: $0, begins: edges.begins) })
+    }
+
+    private func end(of base: PhysicalOffset) -> PhysicalOffset {
+        base.advanced(by: self.source.segmentBytes)
+    }
+
+    /// Where queues stood when the segment began, and when the log left it, as far as snapshots
+    /// that are whole still say.
+    private func edges(
+        of contents: SegmentContents
+    ) -> (begins: [QueueKey: QueueOffset], ends: [QueueKey: QueueOffset]) {
+        let base = contents.base
+        let ends = (try? self.openingQueues(of: self.end(of: base))) ?? [:]
+        let known = base == .zero ? [:] : try? self.openingQueues(of: base)
+        guard var begins = known else { return ([:], ends) }
+        // The others began in this segment.
+        for key in contents.runs.map(\.key) + ends.keys where begins[key] == nil {
+            begins[key] = .zero
+        }
+        return (begins, ends)
+    }
+}
+
+extension SegmentContents {
+    /// Whether the last messages of a queue are missing. A write that went elsewhere leaves nothing
+    /// that could be seen in its place.
+    fileprivate func isShort(
+        from begins: [QueueKey: QueueOffset], to ends: [QueueKey: QueueOffset]
+    ) -> Bool {
+        var found = begins
+        for run in self.runs { found[run.key] = max(found[run.key] ?? .zero, run.end) }
+        return ends.contains { key, end in found[key].map { $0 < end } ?? false }
     }
 }

@@ -6,6 +6,8 @@ package struct SealedSegment: Sendable {
     package let base: PhysicalOffset
     package let youngest: Timestamp
     package let runs: [(key: QueueKey, run: SealedRun)]
+    /// What was lost, when the file was made from a damaged segment.
+    var loss: SegmentLoss?
 
     package init(_ reader: SegmentIndexReader) {
         let base = reader.header.base
@@ -22,7 +24,10 @@ package struct SealedSegment: Sendable {
     }
 
     /// Writes the index file, and opens it as everybody else will.
-    package init(sealing contents: SegmentContents, in source: some LogSource) throws {
+    package init(
+        sealing contents: SegmentContents, in source: some LogSource,
+        losing loss: SegmentLoss? = nil
+    ) throws {
         let image = SegmentIndexImage.encode(
             logID: source.logID, base: contents.base,
             end: contents.base.advanced(by: source.segmentBytes),
@@ -31,11 +36,20 @@ package struct SealedSegment: Sendable {
             },
             keys: contents.keys.map {
                 SegmentIndexKey(hash: $0.hash, position: $0.entry.position)
-            })
+            }, isPartial: loss != nil || contents.isPartial)
         try source.putIndex(contents.base, image: image)
         guard let reader = try source.index(of: contents.base) else {
             throw ReadFailure(reason: "the index file vanished")
         }
         self.init(reader)
+        self.loss = loss
     }
+}
+
+/// Messages of a segment that its index file cannot name, because they cannot be read.
+package struct SegmentLoss: Sendable {
+    /// Where the first damage begins.
+    let start: PhysicalOffset
+    /// Where queues stood when the segment began, as far as the disk still says.
+    let begins: [QueueKey: QueueOffset]
 }

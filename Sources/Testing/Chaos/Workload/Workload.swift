@@ -80,7 +80,8 @@ package struct Workload: Sendable {
         let route = try? await self.access.route(of: self.plan.topic)
         let queues = route?.readableQueues(of: self.plan.topic).count ?? 0
         while Recorder.now < deadline, !Task.isCancelled {
-            let shares = consumers.map(\.assignedQueues)
+            // The group's retry topic, once it is there, is shared out as well.
+            let shares = consumers.map { $0.assignedQueues.filter { $0.topic == self.plan.topic } }
             let assigned = Set(shares.joined())
             let isFair = shares.allSatisfy { !$0.isEmpty } || consumers.count > queues
             if assigned.count == queues, shares.joined().count == queues, isFair { return }

@@ -194,6 +194,12 @@ final class InvariantChecks {
             .nothingIsMadeUp, "\(process.name) cannot read its message at \(start)")
     }
 
+    func lost(_ remark: String, by process: BrokerProcess) {
+        guard !process.host.store.isDamaged else { return }
+        self.world.violated(
+            .nothingIsMadeUp, "\(process.name) misses a message of an undamaged log: \(remark)")
+    }
+
     func unexplainedRecoveryFailure(of host: BrokerHost, _ reason: String) {
         guard !host.store.isDamaged else { return }
         self.world.violated(

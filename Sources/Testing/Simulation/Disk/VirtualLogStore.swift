@@ -244,9 +244,14 @@ extension VirtualLogStore {
 
     // MARK: Faults
 
-    /// Changes one bit of what is stored. Returns where, or nil when nothing is stored.
-    func rot(_ random: inout SeededGenerator) -> PhysicalOffset? {
-        let bases = self.segmentBases.filter { !(self.segments[$0]?.bytes.isEmpty ?? true) }
+    /// Changes one bit of what is stored, anywhere or in one segment. Returns where, or nil when
+    /// nothing is stored.
+    func rot(
+        _ random: inout SeededGenerator, in segment: PhysicalOffset? = nil
+    ) -> PhysicalOffset? {
+        let bases = self.segmentBases.filter {
+            !(self.segments[$0]?.bytes.isEmpty ?? true) && $0 == segment ?? $0
+        }
         guard let base = random.pick(bases), let file = self.segments[base] else { return nil }
         let offset = random.below(file.bytes.count)
         file.flipBit(random.below(8), at: offset)

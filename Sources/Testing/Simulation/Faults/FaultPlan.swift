@@ -23,12 +23,9 @@ package struct FaultPlan: Sendable {
         case driftClock = "clock drift"
         case killConsumer = "kill a consumer"
         case loseControllers = "controllers lost"
-
-        /// What every run draws from, unless it is told otherwise.
-        package static let ordinary = Self.allCases.filter { $0 != .loseControllers }
     }
 
-    package var kinds: [Kind] = Kind.ordinary
+    package var kinds = Kind.allCases
     /// The most faults of one run.
     package var countMax = 9
     /// Faults begin within this time.

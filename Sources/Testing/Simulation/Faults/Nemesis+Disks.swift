@@ -19,10 +19,7 @@ extension Nemesis {
     }
 
     func spoilDisk(_ kind: FaultPlan.Kind) {
-        guard !self.haveControllersForgotten else { return }
-        let sound = self.cluster.brokers.filter {
-            !self.rotten.contains($0.group) && !self.withSpoiltIndex.contains($0.name)
-        }
+        let sound = self.cluster.brokers.filter { !self.rotten.contains($0.group) }
         guard let host = self.world.random.pick(sound) else { return }
         self.rotten.insert(host.group)
         if kind == .misdirect {
@@ -32,12 +29,19 @@ extension Nemesis {
         }
     }
 
-    /// Index files can be made anew, so any number of them may rot: also one that is not there yet,
-    /// because short runs fill few segments.
+    /// An index file and the segment that it is made from rot together.
+    private func spoilLog(of host: BrokerHost, under base: PhysicalOffset) {
+        guard self.rotten.insert(host.group).inserted,
+            let position = host.store.rot(&self.world.random, in: base)
+        else { return }
+        self.world.say("nemesis: and a bit of its log at \(position.bytes)")
+        self.world.probes.hit("fault: index and log")
+    }
+
+    /// Index files can be made anew, so any number of them may rot, also beside a log that rots,
+    /// and one that is not there yet: short runs fill few segments.
     func spoilIndex(attempts: Int = 40) {
-        let candidates = self.cluster.brokers.filter {
-            $0.store.hasIndexes && !$0.store.isDamaged && !$0.disk.misdirectsNextWrite
-        }
+        let candidates = self.cluster.brokers.filter(\.store.hasIndexes)
         guard let host = self.world.random.pick(candidates),
             let base = host.store.rotIndex(&self.world.random)
         else {
@@ -46,8 +50,8 @@ extension Nemesis {
                 self?.spoilIndex(attempts: attempts - 1)
             }
         }
-        self.withSpoiltIndex.insert(host.name)
         self.world.say("nemesis: a bit of \(host.name)'s index of \(base.bytes) has flipped")
         self.world.probes.hit("fault: flipped bit of an index")
+        if self.world.random.oneIn(3) { self.spoilLog(of: host, under: base) }
     }
 }

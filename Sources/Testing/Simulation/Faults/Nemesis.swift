@@ -6,10 +6,6 @@ final class Nemesis {
     private let plan: FaultPlan
     /// Groups in which a disk has changed bytes. One copy may rot, not all of them.
     var rotten: Set<Int> = []
-    /// Controllers without a memory elect with a SyncStateSet of one: that one's log must be sound.
-    var haveControllersForgotten = false
-    /// Brokers whose index files have changed. They are made anew from the log, so it must be sound.
-    var withSpoiltIndex: Set<String> = []
     private(set) var isOver = false
 
     init(_ cluster: SimulatedCluster, _ plan: FaultPlan) {
@@ -138,8 +134,6 @@ final class Nemesis {
 
     /// All three controllers start over with empty disks; the brokers keep theirs.
     private func loseControllers() {
-        guard self.rotten.isEmpty else { return }
-        self.haveControllersForgotten = true
         self.world.say("nemesis: the controllers lose their disks")
         for host in self.cluster.controllers {
             host.machine.stop(losingPower: self.world.random.oneIn(2))

@@ -1,4 +1,5 @@
 import BrokerEngine
+import LogCore
 import MessageFormat
 import RemotingProtocol
 
@@ -56,6 +57,12 @@ final class BrokerHost {
     }
 
     var isMaster: Bool { self.masterEpoch != nil }
+
+    /// Everything in its log may be read.
+    var hasConfirmedAll: Bool {
+        guard let engine = self.process?.engine else { return false }
+        return engine.progress.confirmed == engine.log.end
+    }
 
     var name: String { self.machine.name }
 

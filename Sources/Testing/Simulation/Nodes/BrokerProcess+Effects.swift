@@ -10,6 +10,7 @@ extension BrokerProcess {
     func perform(_ effect: Effect) -> Bool {
         switch effect {
         case .answer(let caller, let command):
+            self.noteLoss(command)
             self.clients[caller.connection]?.send(command.framed)
         case .answerSend(let caller, let response):
             self.outside.checks.answered(response, by: self)
@@ -55,6 +56,13 @@ extension BrokerProcess {
         self.world.say("\(self.name): is \(role)")
         self.outside.checks.roleChanged(to: role, of: self)
         self.registerSoon()
+    }
+
+    /// Only damage explains that a message is not in the log any more.
+    private func noteLoss(_ answer: RemotingCommand) {
+        guard answer.remark?.contains("is damaged on disk") == true else { return }
+        self.world.probes.hit("lost message told of")
+        self.outside.checks.lost(answer.remark ?? "", by: self)
     }
 
     // MARK: Reads
@@ -150,9 +158,9 @@ extension BrokerProcess {
     private func rebuildIndex(_ base: PhysicalOffset) {
         self.world.probes.hit("damaged index made anew")
         self.later(.milliseconds(1)) { process in
-            let recovery = LogRecovery(source: process.host.store) { _ in }
+            let recovery = LogRecovery(source: process.host.store) { process.note($0) }
             guard let segment = try? recovery.madeAnew(base) else { return }
-            process.engine?.sealed(base, youngest: segment.youngest, runs: segment.runs)
+            process.engine?.indexed(segment, at: process.now)
             process.planTurn()
         }
     }

@@ -117,7 +117,7 @@ final class BrokerProcess {
         return settings
     }
 
-    private func note(_ note: RecoveryNote) {
+    func note(_ note: RecoveryNote) {
         self.world.say("\(self.name): recovery: \(note)")
         switch note {
         case .cutOffTornWrite: self.world.probes.hit("torn write cut off")

@@ -195,16 +195,18 @@ final class ControllerProcess {
         return ReceivedCommand.unframed(request.framed) ?? command
     }
 
-    /// Sabotage: what was on its way for long arrives once more, and is taken again.
+    /// Sabotage: what was on its way for long arrives a few times more, and is taken again.
     private func comeAgain(_ command: ReceivedCommand, from connection: ConnectionID) {
         guard self.outside.sabotage == .noEpochCheck,
             command.requestCode == .controllerAlterSyncStateSet
         else { return }
-        self.machine.after(self.world.random.duration(in: .milliseconds(100)...(.seconds(1)))) {
-            [weak self] in
-            guard let self else { return }
-            self.engine.receive(self.brought(up: command), from: connection, at: self.now)
-            self.planTurn()
+        for _ in 0..<4 {
+            let delay = self.world.random.duration(in: .milliseconds(100)...(.milliseconds(2_500)))
+            self.machine.after(delay) { [weak self] in
+                guard let self else { return }
+                self.engine.receive(self.brought(up: command), from: connection, at: self.now)
+                self.planTurn()
+            }
         }
     }
 

@@ -154,7 +154,7 @@ final class OperatorHost {
         case .moved(let progress):
             self.outside.world.say("the final reading of \(queue) was moved to \(progress.next)")
             self.done.insert(queue)
-        case .refused where master.store.isDamaged:
+        case .refused where master.store.isDamaged && self.isOutOfPatience(with: queue):
             // Damage is told, not served: the message counts as unreadable, not as lost.
             self.stuck.insert(queue)
             self.done.insert(queue)
@@ -162,6 +162,13 @@ final class OperatorHost {
         }
     }
 
+    /// A damaged index is made anew, and a master whose log lacks messages gives way.
+    private func isOutOfPatience(with queue: MessageQueue) -> Bool {
+        self.refusals[queue, default: 0] += 1
+        return self.refusals[queue, default: 0] > 40
+    }
+
+    private var refusals: [MessageQueue: Int] = [:]
     private var done: Set<MessageQueue> = []
 
     var isDrained: Bool { !self.drained.isEmpty && self.done.count == self.drained.count }
