@@ -16,6 +16,12 @@ package enum AccessError: Error, Sendable {
 }
 
 extension AccessError {
+    /// The broker has the message, but not as it was.
+    package var isOfDamage: Bool {
+        guard case .refused(.systemError, let remark, _) = self else { return false }
+        return remark.contains("damaged on disk")
+    }
+
     /// Whether the server may have done what was asked of it.
     package var mayHaveTakenEffect: Bool {
         switch self {

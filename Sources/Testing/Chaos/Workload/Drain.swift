@@ -4,6 +4,8 @@ internal import RemotingProtocol
 /// Reads every queue of a topic from its first to its last message, after everything was healed.
 package struct Drain: Sendable {
     private static let pause: Duration = .milliseconds(100)
+    /// So long a group has to find a broker on whose disk a message is whole.
+    private static let repairTime: Duration = .seconds(3)
 
     package let topic: String
     package let access: ClusterAccess
@@ -52,18 +54,35 @@ package struct Drain: Sendable {
             })
         else { return }
         var next = min
+        let patience = Recorder.now + Self.repairTime
         while next < max {
-            let from = next
-            let page = await self.persistently { () async throws(AccessError) -> PullPage in
-                try await self.access.pull(queue, from: from)
+            guard let page = await self.page(of: queue, from: next, patience: patience) else {
+                return
             }
-            guard let page else { return }
             self.record(page, of: queue.queue)
             // A broker that does not get on would keep us here for ever; the hole shows.
             guard page.next > next else { break }
             next = page.next
         }
         self.recorder.record(.drainEnded(queue.queue, min: min, max: max))
+    }
+
+    /// The next messages. A message that stays damaged is passed over: it is not there.
+    private func page(
+        of queue: RoutedQueue, from: QueueOffset, patience: Tick
+    ) async -> PullPage? {
+        repeat {
+            do throws(AccessError) {
+                return try await self.access.pull(queue, from: from)
+            } catch  where error.isOfDamage && Recorder.now >= patience {
+                return PullPage(
+                    code: .systemError, next: from.advanced(by: 1), min: from, max: from,
+                    messages: [])
+            } catch {
+                try? await Task.sleep(for: Self.pause)
+            }
+        } while Recorder.now < self.deadline && !Task.isCancelled
+        return nil
     }
 
     private func record(_ page: PullPage, of queue: MessageQueue) {
