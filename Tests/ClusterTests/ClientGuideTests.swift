@@ -241,17 +241,21 @@ struct ClientGuideTests {
         await admin.close()
     }
 
-    @Test("its snippets are this file's, line for line")
+    @Test("its snippets are compiled in these tests, line for line")
     func quotes() throws {
-        let here = URL(filePath: #filePath)
-        let page = here.deletingLastPathComponent().appending(path: "../../docs/client-guide.md")
-        let code = Self.flat(try String(contentsOf: here, encoding: .utf8))
+        let here = URL(filePath: #filePath).deletingLastPathComponent()
+        let page = here.appending(path: "../../docs/client-guide.md")
+        let files = try FileManager.default.contentsOfDirectory(
+            at: here, includingPropertiesForKeys: nil)
+        let code = try files.filter { $0.pathExtension == "swift" }.map {
+            Self.flat(try String(contentsOf: $0, encoding: .utf8))
+        }.joined()
         let blocks = try String(contentsOf: page, encoding: .utf8)
             .components(separatedBy: "```swift\n").dropFirst()
             .compactMap { $0.components(separatedBy: "```").first }
         #expect(blocks.count >= 10)
         for block in blocks {
-            #expect(code.contains(Self.flat(block)), "not in this file:\n\(block)")
+            #expect(code.contains(Self.flat(block)), "in no test:\n\(block)")
         }
     }
 
@@ -260,5 +264,40 @@ struct ClientGuideTests {
         text.split(whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
             .filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
+    }
+}
+
+/// Snippets whose features other tests run in other words: here they are compiled.
+private struct FurtherSnippets {
+    let configuration: ApusClient.Configuration
+
+    func bill(_ message: ReceivedMessage) async throws {}
+
+    func remind(_ producer: Producer) async throws -> SendReceipt {
+        let reminder = Message(
+            topic: "reminders", body: "o-17 is cold", delay: .after(.seconds(600)))
+        let receipt = try await producer.send(reminder)
+        return receipt
+    }
+
+    func ask(_ producer: Producer) async throws -> ReceivedMessage {
+        let reply = try await producer.request(
+            Message(topic: "prices", body: "a coffee?"), timeout: .seconds(10))
+        return reply
+    }
+
+    func answer(_ delivery: Delivery, _ producer: Producer) async throws {
+        if delivery.message.isRequest {
+            try await delivery.message.reply(Array("3.20".utf8), through: producer)
+        }
+    }
+
+    func pop() -> Task<Void, any Error> {
+        let consumer = PopConsumer(
+            configuration, group: "bar", subscriptions: [Subscription(topic: "orders")])
+        let work = Task {
+            try await consumer.run(concurrency: 16) { message in try await bill(message) }
+        }
+        return work
     }
 }
