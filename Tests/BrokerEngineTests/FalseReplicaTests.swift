@@ -88,4 +88,23 @@ struct FalseReplicaTests {
         }
         #expect(isRefused)
     }
+
+    @Test("whose log ends where the master's has no batch is refused, and the master stays")
+    func endsInMidBatch() {
+        var group = GroupBench.inStep([1, 2], minInSync: 1)
+        group.pass(.milliseconds(600))
+        let middle = group[1].disk[0].position.advanced(by: 100)
+        for attempt in 1...4 {
+            self.say([self.hello(3, end: middle), .follow(from: middle)], to: &group)
+            let refusals = group[1].saidToNobody.filter {
+                if case .goodbye(_, .wrongLog, _) = $0 { true } else { false }
+            }
+            #expect(refusals.count == attempt)
+            group.pass(.seconds(2))
+        }
+        #expect(group[1].warnings.isEmpty, "nobody is told to empty a sound directory")
+        #expect(group[1].asksForAnother == 0)
+        let send = group.request(Requests.send(), at: 1)
+        #expect(group.code(of: send, at: 1) == .success)
+    }
 }

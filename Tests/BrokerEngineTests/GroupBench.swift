@@ -14,9 +14,9 @@ struct GroupBench {
         var disk: [PlannedBatch] = []
         /// The disk does what it is given at once.
         var isDiskFast = true
-        /// What is on the disk cannot be read.
-        var isDiskUnreadable = false
         var bodies: [Int32: [UInt8]] = [:]
+        /// What is on the disk from here on cannot be read.
+        var unreadableFrom: PhysicalOffset?
         var answers: [(opaque: Int32, code: ResponseCode, remark: String?, entries: Int)] = []
         var commands: [Int32: RemotingCommand] = [:]
         var proposals: [SyncStateSetProposal] = []
@@ -193,7 +193,9 @@ struct GroupBench {
         self.brokers[id]?.answers.first { $0.opaque == opaque }?.code
     }
 
-    mutating func spoilDisk(_ id: Int64) { self.brokers[id]?.isDiskUnreadable = true }
+    mutating func spoilDisk(_ id: Int64, from position: PhysicalOffset = .zero) {
+        self.brokers[id]?.unreadableFrom = position
+    }
 
     mutating func slowDisk(_ id: Int64) { self.brokers[id]?.isDiskFast = false }
 
@@ -256,10 +258,9 @@ extension GroupBench {
         case .replicate(let link, let message): self.carry(message, from: id, link)
         case .closeLink(let link): self.close(id, link)
         case .readLog(let link, let from, let end, let bytesMax):
-            let result: Result<LogRead, ReadFailure> =
-                self[id].isDiskUnreadable
-                ? .failure(ReadFailure(reason: "wrong checksum"))
-                : .success(self.read(id, from: from, end: end, bytesMax: bytesMax))
+            let result = Result { () throws(ReadFailure) in
+                try self.read(id, from: from, end: end, bytesMax: bytesMax)
+            }
             self.input(id) { $0.logRead(link, result, at: $1) }
         case .alterSyncStateSet(let proposal): self.brokers[id]?.proposals.append(proposal)
         case .changeLog(let change): self.brokers[id]?.change = change
@@ -324,8 +325,14 @@ extension GroupBench {
 
     private func read(
         _ id: Int64, from: PhysicalOffset, end: PhysicalOffset, bytesMax: Int
-    ) -> LogRead {
+    ) throws(ReadFailure) -> LogRead {
         let disk = self[id].disk
+        if let spoilt = self[id].unreadableFrom, from >= spoilt {
+            throw ReadFailure(reason: "wrong checksum")
+        }
+        if disk.contains(where: { $0.position < from && from < $0.end }) {
+            throw ReadFailure(reason: "no sound batch")
+        }
         guard let first = disk.first(where: { $0.position >= from }), first.end <= end else {
             return LogRead(bytes: [], position: from, next: end)
         }

@@ -82,6 +82,37 @@ struct UnreadableLogTests {
         #expect(group.log(3).isEmpty)
     }
 
+    @Test("believes a member of the SyncStateSet that comes again just where the damage begins")
+    func memberComesAgain() throws {
+        var group = GroupBench.inStep([1, 2, 3], minInSync: 1)
+        group.pass(.milliseconds(600))
+        let end = PhysicalOffset(Int64(group.log(1).count))
+        group.cutOff = [3]
+        group.request(Requests.send(), at: 1)
+        group.spoilDisk(1, from: end)
+        group.cutOff = []
+        try group.restart(3)
+        group.view(to: [3], master: 1, epoch: 1, set: [1, 2, 3], setEpoch: 2)
+        #expect(group[1].warnings.count == 1)
+        group.pass(.milliseconds(1_500))
+        #expect(group[1].asksForAnother == 1)
+    }
+
+    @Test("believes a newcomer that it has fed as far as the damage, however often it comes")
+    func newcomerMeetsDamage() {
+        var group = GroupBench.inStep([1, 2], minInSync: 1)
+        let end = PhysicalOffset(Int64(group.log(1).count))
+        group.request(Requests.send(), at: 1)
+        group.pass(.milliseconds(600))
+        group.spoilDisk(1, from: end)
+        group.start(3, logID: 1)
+        group.view(to: [3], master: 1, epoch: 1, set: [1, 2], setEpoch: 2)
+        #expect(PhysicalOffset(Int64(group.log(3).count)) == end)
+        #expect(group[1].warnings.count == 1)
+        group.pass(.milliseconds(1_500))
+        #expect(group[1].asksForAnother == 1)
+    }
+
     @Test("gives way when it finds damage itself, as soon as another one is in step")
     func findsDamage() {
         var group = GroupBench.inStep([1, 2], minInSync: 1)

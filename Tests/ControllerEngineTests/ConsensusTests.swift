@@ -226,6 +226,74 @@ struct ControllerChangeTests {
         #expect(again.responseCode == .controllerInvalidRequest)
     }
 
+    @Test("a new controller that nobody can reach gets no vote, and can be removed")
+    func addUnreachable() throws {
+        var world = try ControllerWorld(nodes: 1)
+        let typo = ControllerPeer(id: "n1", address: "127.0.0.1:1")
+        #expect(try world.askLeader(ControllerChange.add(typo).command).responseCode == .success)
+        world.pass(.seconds(3))
+        #expect(world.leader == "n0")
+        #expect(world.engines["n0"]?.raft.membership.voters == ["n0"])
+        let answer = try world.askLeader(ControllerChange.remove(id: "n1").command)
+        #expect(answer.responseCode == .success)
+        #expect(world.peersTold["n0"]?.map(\.id) == ["n0"])
+    }
+
+    @Test("who is a member already is not added, and stays where it is", arguments: ["n1", "n3"])
+    func addMember(id: String) throws {
+        var world = try ControllerWorld()
+        _ = try world.group()
+        let learner = ControllerPeer(id: "n3", address: "127.0.0.1:9908")
+        #expect(try world.askLeader(ControllerChange.add(learner).command).responseCode == .success)
+        world.pass(.seconds(1))
+        let leader = try world.elect()
+        #expect(world.engines[leader]?.raft.membership.learners == ["n3"])
+        let before = (peers: world.peersTold, state: world.engines[leader]?.state)
+
+        let typo = ControllerPeer(id: id, address: "127.0.0.1:1")
+        let answer = try world.askLeader(ControllerChange.add(typo).command)
+        #expect(answer.responseCode == .controllerInvalidRequest)
+        #expect(answer.remark?.contains("a member already") == true)
+        world.pass(.seconds(2))
+        #expect(world.peersTold == before.peers)
+        #expect(world.leader == leader)
+        for node in world.nodes { #expect(world.engines[node]?.state == before.state) }
+    }
+
+    @Test("what the configuration says at a start wins over what was agreed on before it")
+    func configurationWins() throws {
+        var world = try ControllerWorld()
+        let leader = try world.elect()
+        world.pass(.milliseconds(200))
+        var disk = try #require(world.disks[leader])
+        let configured = try #require(world.peersTold[leader])
+        let last = try #require(disk.entries.last)
+        let wrong = ControllerCommand.setController(id: "n1", address: "127.0.0.1:1")
+        disk.entries.append(
+            RaftEntry(index: last.index.next, term: last.term, content: .command(wrong.encoded)))
+        for id in world.nodes { try world.start(id, restored: disk) }
+        let next = try world.elect()
+        world.pass(.seconds(1))
+        #expect(world.engines[next]?.state.controllers == ["n1": "127.0.0.1:1"])
+        for id in world.nodes { #expect(world.peersTold[id] == configured) }
+    }
+
+    @Test("a controller that moves while the others run is found at its new place")
+    func move() throws {
+        var world = try ControllerWorld()
+        let leader = try world.elect()
+        let other = try #require(world.nodes.first { $0 != leader })
+        world.pass(.milliseconds(200))
+        let gone = try world.askLeader(ControllerChange.remove(id: other.value).command)
+        #expect(gone.responseCode == .success, "\(gone.remark ?? "")")
+        world.pass(.milliseconds(200))
+        let moved = ControllerPeer(id: other.value, address: "127.0.0.1:9998")
+        let answer = try world.askLeader(ControllerChange.add(moved).command)
+        #expect(answer.responseCode == .success, "\(answer.remark ?? "")")
+        world.pass(.milliseconds(200))
+        #expect(world.peersTold[leader]?.contains(moved) == true)
+    }
+
     @Test("a controller that is removed has no say any more")
     func remove() throws {
         var world = try ControllerWorld()

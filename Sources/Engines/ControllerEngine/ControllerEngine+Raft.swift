@@ -83,6 +83,11 @@ extension ControllerEngine {
                 if case .elect = command { self.duty.electing[name] = nil }
                 self.groupApplied(name, before: before)
             }
+            if case .setController(let id, _) = command, outcome == .accepted,
+                entry.index > self.startIndex
+            {
+                self.readdressed.insert(id)
+            }
         }
         self.answerWrite(at: entry.position, outcome)
     }

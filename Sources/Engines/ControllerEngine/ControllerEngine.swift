@@ -24,6 +24,10 @@ package struct ControllerEngine: Sendable {
     /// How often this controller has led without hearing any broker, since it heard one.
     var deafTerms = 0
     var toldPeers: [ControllerPeer] = []
+    /// Where this controller's log ended when it started.
+    let startIndex: LogIndex
+    /// Controllers whose addresses were agreed on since then, so later than the configuration.
+    var readdressed: Set<String> = []
     /// Groups whose state this round has changed.
     var changedGroups: Set<String> = []
     private var refusalLog = RefusalLog()
@@ -41,6 +45,8 @@ package struct ControllerEngine: Sendable {
             try restored.snapshot.map { snapshot throws(ControllerBytesError) in
                 try ControllerSnapshot.decode(snapshot.bytes)
             } ?? ControllerState()
+        self.startIndex =
+            restored.entries.last?.index ?? restored.snapshot?.position.index ?? .zero
         self.raft = RaftNode(
             id: settings.id, restored: restored, settings: settings.raft, seed: seed, at: now.tick)
         self.liveness = BrokerLiveness(settings: settings.liveness, at: now.tick)
@@ -86,6 +92,7 @@ extension ControllerEngine {
             return self.report(.peerRefused(node, reason: reason))
         }
         self.raft.receive(message, at: now.tick)
+        if self.isLeader { self.duty.heard.insert(node) }
     }
 
     /// The connection to a peer is closed.
@@ -171,9 +178,12 @@ extension ControllerEngine {
         self.raft.leader.flatMap { self.address(of: $0) } ?? ""
     }
 
+    /// The configuration wins over what was agreed on before the start: a controller whose agreed
+    /// address is wrong can be found again only by those that are told another one.
     func address(of node: NodeID) -> String? {
-        self.state.controllers[node.value]
-            ?? self.settings.peers.first { $0.id == node.value }?.address
+        let agreed = self.state.controllers[node.value]
+        let configured = self.settings.peers.first { $0.id == node.value }?.address
+        return self.readdressed.contains(node.value) ? agreed ?? configured : configured ?? agreed
     }
 
     /// The group as it is now; ids ascending. A member that nobody knows the address of has none.

@@ -16,6 +16,8 @@ struct LeaderDuty: Sendable {
     var watchedAt: Tick?
     var notedAt: Tick?
     var promotedAt: Tick?
+    /// Controllers that have said anything to this leader.
+    var heard: Set<NodeID> = []
     /// Since when no broker is heard, though some are registered.
     var deafSince: Tick?
 
@@ -216,9 +218,10 @@ extension ControllerEngine {
         }
     }
 
-    /// A new controller gets its vote once it has caught up; Raft refuses until then.
+    /// A new controller gets its vote once it has caught up; Raft refuses until then. In a log of
+    /// few entries nobody lags, not even one that does not exist: its vote would only be missing.
     private mutating func promoteLearners() {
-        for learner in self.raft.membership.learners {
+        for learner in self.raft.membership.learners where self.duty.heard.contains(learner) {
             if case .success = self.raft.propose(.promote(learner), at: self.now.tick) { return }
         }
     }

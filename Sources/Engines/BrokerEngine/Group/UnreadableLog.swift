@@ -18,14 +18,32 @@ extension BrokerEngine {
 
     mutating func cannotRead(for link: LinkID, _ failure: ReadFailure) {
         guard let position = self.master?.feeds[link]?.sent else { return }
+        let isReplicasFault = self.isOnlyClaimed(position, on: link)
         self.lostReplica(link)
         guard position >= self.logStart else {
             return self.end(link, .comingAgain, "that part of the log is deleted by now")
+        }
+        guard !isReplicasFault else {
+            return self.end(
+                link, .wrongLog,
+                "the replica's log ends at \(position.bytes), where the master's has no batch "
+                    + "that can be read: \(failure)")
         }
         self.end(
             link, .wrongLog,
             "the master cannot read its log at \(position.bytes): \(failure)")
         self.noteUnreadable(position, failure)
+    }
+
+    /// Whether nothing but the replica's word says that a batch begins here. Whoever reaches the
+    /// port can say such a word, so it proves nothing about the master's log; a member of the
+    /// SyncStateSet, the log's own beginning and a replica that was fed up to here do.
+    private func isOnlyClaimed(_ position: PhysicalOffset, on link: LinkID) -> Bool {
+        guard let master = self.master, let replica = master.welcomed[link] else { return false }
+        return position == replica.start
+            && position != self.logStart
+            && position != master.unreadable?.position
+            && !master.replication.set.members.contains(replica.brokerID)
     }
 
     private mutating func noteUnreadable(_ position: PhysicalOffset, _ failure: ReadFailure) {

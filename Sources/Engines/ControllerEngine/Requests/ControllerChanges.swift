@@ -40,7 +40,7 @@ extension ControllerEngine {
         self.answer(transfer.request, answer)
     }
 
-    /// First its address, for everybody to find it, then the membership.
+    /// First the membership, because only that can refuse; then where to find the new member.
     private mutating func add(
         _ peer: ControllerPeer, _ request: Request
     ) throws(RequestFailure) {
@@ -49,10 +49,19 @@ extension ControllerEngine {
             ?? ControllerLimits.problem(withAddress: peer.address)
         if let problem { throw .invalid(problem) }
         let address = ControllerCommand.setController(id: peer.id, address: peer.address)
-        _ = self.raft.propose(address.encoded, at: self.now.tick)
-        try self.wait(
-            for: self.raft.propose(.addLearner(NodeID(peer.id)), at: self.now.tick),
-            .done, request)
+        var trial = self.state
+        if case .refused(let refusal) = trial.apply(address) { throw .refused(refusal) }
+        try self.addLearner(NodeID(peer.id))
+        try self.propose(address, for: request, .done)
+    }
+
+    /// A leader that fell between the two entries left a member without an address: the same
+    /// request, repeated, gives it one.
+    private mutating func addLearner(_ node: NodeID) throws(RequestFailure) {
+        if self.raft.membership.contains(node), self.address(of: node) == nil { return }
+        if case .failure(let refusal) = self.raft.propose(.addLearner(node), at: self.now.tick) {
+            throw RequestFailure(refusal)
+        }
     }
 
     private mutating func remove(_ node: NodeID, _ request: Request) throws(RequestFailure) {
