@@ -30,7 +30,8 @@ package enum SendCommand {
         fields.append(HeaderField(name: "k", value: "false"))
         fields.append(HeaderField(name: "m", value: send.isBatch ? "true" : "false"))
         return RemotingCommand(
-            code: Self.code(of: send).rawValue, flag: send.isOneWay ? CommandFlag.oneWay : 0, fields: fields,
+            code: Self.code(of: send).rawValue, flag: send.isOneWay ? CommandFlag.oneWay : 0,
+            fields: fields,
             body: send.isBatch ? Self.batchBody(send.messages) : first?.body ?? [])
     }
 
