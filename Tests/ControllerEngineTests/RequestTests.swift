@@ -169,12 +169,15 @@ struct RequestTests {
     @Test("the state of all groups, with what their brokers said last")
     func syncStateData() throws {
         var world = try ControllerWorld()
-        let brokers = try world.group()
+        var brokers = try world.group()
+        brokers[0].priority = 1
+        try world.pass(.milliseconds(500), with: &brokers)
         world.close(brokers[2].connection)
         let answer = try world.askLeader(SyncStateDataRequest(brokerNames: []).command)
         let group = try #require(try SyncStateData(bodyOf: answer).groups["broker-a"])
         #expect(group.masterBrokerID == 1)
         #expect(group.inSync.map(\.isAlive) == [true, true, false])
+        #expect(group.inSync.map { $0.report?.isDrained } == [false, true, true])
         #expect(group.inSync.first?.report?.role == "master")
         #expect(group.inSync.first?.report?.maxOffset == PhysicalOffset(100))
         let other = try world.askLeader(SyncStateDataRequest(brokerNames: ["x"]).command)

@@ -139,12 +139,14 @@ struct ControllerTypesTests {
 
     @Test("what a replica reported travels with its state")
     func reports() throws {
-        let state = ReplicaState(
-            brokerName: "b", brokerID: 1, brokerAddress: "h:1", isAlive: false,
-            report: .init(
-                role: "master", lastEpoch: Epoch(3), maxOffset: PhysicalOffset(10),
-                confirmOffset: PhysicalOffset(9), ageMilliseconds: 70))
-        #expect(try ReplicaState(parsing: state.encoded) == state)
+        for isDrained in [nil, false, true] {
+            let state = ReplicaState(
+                brokerName: "b", brokerID: 1, brokerAddress: "h:1", isAlive: false,
+                report: .init(
+                    role: "master", lastEpoch: Epoch(3), maxOffset: PhysicalOffset(10),
+                    confirmOffset: PhysicalOffset(9), ageMilliseconds: 70, isDrained: isDrained))
+            #expect(try ReplicaState(parsing: state.encoded) == state)
+        }
     }
 
     @Test("a change of the controllers' group is one property")

@@ -102,7 +102,8 @@ extension ControllerEngine {
                 ReplicaState.Report(
                     role: $0.report.role.rawValue, lastEpoch: $0.report.lastEpoch,
                     maxOffset: $0.report.maxOffset, confirmOffset: $0.report.confirmOffset,
-                    ageMilliseconds: (self.now.tick - $0.heardAt).wholeMilliseconds)
+                    ageMilliseconds: (self.now.tick - $0.heardAt).wholeMilliseconds,
+                    isDrained: $0.report.priority == .max)
             })
     }
 }

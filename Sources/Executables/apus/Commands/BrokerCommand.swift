@@ -155,6 +155,12 @@ struct BrokerDrain: ApusCommand {
         let id = try await self.connection.withControllers(self.controllers) { access in
             let group = try await access.group(self.group)
             let broker = try self.broker(of: group)
+            if !self.undo, !group.isServed(without: broker.brokerID) {
+                throw CommandFailure(
+                    .unavailable, "cannot drain broker \(broker.brokerID) of \(self.group)",
+                    because: "all the others are drained or dead: nobody could take over",
+                    try: "start another one, or let one lead again with --id ID --undo")
+            }
             try await self.ask(broker, access)
             if !self.undo { try await self.wait(for: broker.brokerID, access) }
             return broker.brokerID
@@ -198,7 +204,7 @@ struct BrokerDrain: ApusCommand {
         let clock = ContinuousClock()
         let end = clock.now + self.patience.duration
         while clock.now < end {
-            if try await access.group(self.group).masterBrokerID != id { return }
+            if try await access.group(self.group).isDrained(id) { return }
             try await clock.sleep(for: .milliseconds(100))
         }
         throw CommandFailure(

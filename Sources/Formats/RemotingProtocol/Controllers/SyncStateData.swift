@@ -112,16 +112,19 @@ package struct ReplicaState: Hashable, Sendable {
         package var maxOffset: PhysicalOffset
         package var confirmOffset: PhysicalOffset
         package var ageMilliseconds: Int64
+        /// Nil: the controller does not say.
+        package var isDrained: Bool?
 
         package init(
             role: String, lastEpoch: Epoch, maxOffset: PhysicalOffset,
-            confirmOffset: PhysicalOffset, ageMilliseconds: Int64
+            confirmOffset: PhysicalOffset, ageMilliseconds: Int64, isDrained: Bool? = nil
         ) {
             self.role = role
             self.lastEpoch = lastEpoch
             self.maxOffset = maxOffset
             self.confirmOffset = confirmOffset
             self.ageMilliseconds = ageMilliseconds
+            self.isDrained = isDrained
         }
     }
 
@@ -175,16 +178,18 @@ extension ReplicaState.Report {
             role: role, lastEpoch: Epoch(epoch),
             maxOffset: PhysicalOffset(try json.int64("maxOffset", default: 0)),
             confirmOffset: PhysicalOffset(try json.int64("confirmOffset", default: 0)),
-            ageMilliseconds: try json.int64("heartbeatAgeMillis", default: 0))
+            ageMilliseconds: try json.int64("heartbeatAgeMillis", default: 0),
+            isDrained: json["isDrained"]?.boolean)
     }
 
     var members: [JSONMember] {
-        [
+        let members = [
             JSONMember("confirmOffset", .integer(self.confirmOffset.bytes)),
             JSONMember("epoch", .integer(Int64(self.lastEpoch.value))),
             JSONMember("heartbeatAgeMillis", .integer(self.ageMilliseconds)),
             JSONMember("maxOffset", .integer(self.maxOffset.bytes)),
             JSONMember("role", .string(self.role)),
         ]
+        return members + (self.isDrained.map { [JSONMember("isDrained", .bool($0))] } ?? [])
     }
 }
