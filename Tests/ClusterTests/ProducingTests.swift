@@ -232,7 +232,9 @@ struct SpoolTests {
                 let isThere = await eventually { arrivals.all.last == "21" }
                 #expect(isThere)
                 // A send whose outcome stayed unknown is repeated: at least once, and in order.
-                let once = arrivals.all.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
+                let once = arrivals.all.reduce(into: [String]()) {
+                    if $0.last != $1 { $0.append($1) }
+                }
                 #expect(once == (0...21).map { "\($0)" })
             }
             await second.close()
