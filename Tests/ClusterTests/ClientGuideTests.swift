@@ -171,7 +171,7 @@ private struct ClientGuide {
 
 @Suite("The client guide", .serialized)
 struct ClientGuideTests {
-    @Test("its snippets do what it says", .timeLimit(.minutes(2)))
+    @Test("its snippets do what it says", .timeLimit(.minutes(5)))
     func snippets() async throws {
         try await withCluster(brokers: ["broker-a", "broker-b"]) { cluster in
             let guide = ClientGuide(nameServers: cluster.nameServer)

@@ -21,7 +21,7 @@ private final class Seen: Sendable {
     }
 }
 
-@Suite("What becomes of messages that fail, and of their order", .timeLimit(.minutes(2)))
+@Suite("What becomes of messages that fail, and of their order", .timeLimit(.minutes(5)))
 struct DeliveryTests {
     private func configuration(_ cluster: InProcessCluster) -> ApusClient.Configuration {
         var configuration = ApusClient.Configuration(nameServers: cluster.nameServer)

@@ -8,7 +8,7 @@ import RemotingProtocol
 import Storage
 import Testing
 
-@Suite("A group of brokers that controllers steer", .serialized, .timeLimit(.minutes(2)))
+@Suite("A group of brokers that controllers steer", .serialized, .timeLimit(.minutes(5)))
 struct GroupTests {
     private func verify(
         on cluster: GroupCluster, messages: Int, size: Int = 256,

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Broker
 
-@Suite("A disk that hangs", .serialized, .timeLimit(.minutes(2)))
+@Suite("A disk that hangs", .serialized, .timeLimit(.minutes(5)))
 struct HangingDiskTests {
     @Test("a master that has waited two seconds for a write hands over")
     func handsOver() async throws {

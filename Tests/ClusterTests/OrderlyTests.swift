@@ -48,7 +48,7 @@ private final class OrderWitness: Sendable {
     }
 }
 
-@Suite("Consuming in order", .serialized, .timeLimit(.minutes(2)))
+@Suite("Consuming in order", .serialized, .timeLimit(.minutes(5)))
 struct OrderlyTests {
     private static let keys = (0..<6).map { "k\($0)" }
 

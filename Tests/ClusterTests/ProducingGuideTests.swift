@@ -87,7 +87,7 @@ private struct ProducingGuide {
     }
 }
 
-@Suite("The client guide on producing", .serialized, .timeLimit(.minutes(2)))
+@Suite("The client guide on producing", .serialized, .timeLimit(.minutes(5)))
 struct ProducingGuideTests {
     @Test("its snippets do what it says")
     func snippets() async throws {
