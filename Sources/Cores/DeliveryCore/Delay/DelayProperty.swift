@@ -27,35 +27,7 @@ package enum DelayProperty: CaseIterable, Sendable {
         }
     }
 
-    func equals(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let text = self.text
-        return bytes.count == text.utf8CodeUnitCount
-            && bytes.elementsEqual(
-                UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    /// Calls `body` with the bytes of each name and value, both not empty.
-    static func forEach(
-        in properties: UnsafeRawBufferPointer,
-        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
-    ) {
-        var start = 0
-        var separator = -1
-        for at in 0...properties.count {
-            let byte = at < properties.count ? properties[at] : 2
-            if byte == 1, separator < 0 {
-                separator = at
-            } else if byte == 2 {
-                if separator > start, at > separator + 1 {
-                    body(
-                        properties.slice(start..<separator),
-                        properties.slice((separator + 1)..<at))
-                }
-                start = at + 1
-                separator = -1
-            }
-        }
-    }
+    func equals(_ bytes: UnsafeRawBufferPointer) -> Bool { PropertyScan.equal(bytes, self.text) }
 }
 
 extension MessageProperties {
@@ -108,7 +80,7 @@ package enum DelayParking {
         _ property: DelayProperty, in properties: UnsafeRawBufferPointer
     ) -> String? {
         var found: String?
-        DelayProperty.forEach(in: properties) { name, value in
+        PropertyScan.forEach(in: properties) { name, value in
             if property.equals(name) { found = String(decoding: value, as: UTF8.self) }
         }
         return found

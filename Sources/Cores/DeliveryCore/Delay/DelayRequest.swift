@@ -19,7 +19,7 @@ package struct DelayRequest: Hashable, Sendable {
     private(set) var cancels: String?
 
     package init(_ properties: UnsafeRawBufferPointer) {
-        DelayProperty.forEach(in: properties) { name, value in
+        PropertyScan.forEach(in: properties) { name, value in
             switch name.count {
             case 5 where DelayProperty.level.equals(name): self.level = Number(value)
             case 14 where DelayProperty.milliseconds.equals(name):
