@@ -1,7 +1,6 @@
 import Chaos
 import Controller
 import Foundation
-import Glibc
 import MessageFormat
 import NIOCore
 import NIOPosix
@@ -44,7 +43,7 @@ final class GroupCluster {
         self.access = ClusterAccess(
             nameServers: [self.nameServer], group: self.group, logger: InProcessCluster.quiet())
         let peers = try (0..<3).map {
-            ControllerPeer(id: "n\($0)", address: "127.0.0.1:\(try FreePort.pair())")
+            ControllerPeer(id: "n\($0)", address: "127.0.0.1:\(try ReservedPorts.pair())")
         }
         self.controllers = peers.map(\.address)
         self.peers = peers
@@ -84,7 +83,7 @@ final class GroupCluster {
         if self.members[name] == nil {
             configuration.nameServers = [self.nameServer]
             configuration.controllers = self.controllers
-            configuration.port = try FreePort.pair()
+            configuration.port = try ReservedPorts.pair()
             configuration.dataDirectory = self.data(of: name)
             configuration.segmentBytes = 1 << 20  // so that it rolls
         }
@@ -211,29 +210,4 @@ func withGroup(
         throw error
     }
     try await cluster.shutdown()
-}
-
-enum FreePort {
-    /// A port that nobody listens on at the moment, and nobody on the one behind it.
-    static func pair() throws -> Int {
-        for _ in 0..<100 {
-            let port = Int.random(in: 22_000...31_000)
-            if Self.isFree(port), Self.isFree(port + 1) { return port }
-        }
-        throw CancellationError()
-    }
-
-    private static func isFree(_ port: Int) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-    }
 }

@@ -1,7 +1,6 @@
 import Broker
 import Chaos
 import Foundation
-import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -53,7 +52,7 @@ final class InProcessCluster {
             configuration = BrokerConfiguration()
             configuration.nameServers = [self.nameServer]
             configuration.brokerName = name
-            configuration.port = try Self.freePort()
+            configuration.port = try ReservedPorts.one()
             configuration.dataDirectory = "\(self.directory)/\(name)"
         }
         change(&configuration)
@@ -87,23 +86,6 @@ final class InProcessCluster {
         try await self.nameServerTask.value
         try await self.group.shutdownGracefully()
         try? FileManager.default.removeItem(atPath: self.directory)
-    }
-
-    /// A port that nobody listens on at the moment.
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard bound else { throw CancellationError() }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
 

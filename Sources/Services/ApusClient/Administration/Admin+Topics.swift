@@ -48,7 +48,10 @@ public struct QueueStatistics: Hashable, Sendable {
 }
 
 extension Admin {
-    /// Creates the topic, or changes it, on each of the brokers.
+    /// Creates the topic, or changes it, on each of the brokers. Returns when name servers tell
+    /// clients of it, so that the next send finds all its queues.
+    ///
+    /// Throws `timedOut` if the brokers have it and the name servers do not show it in time.
     public func createTopic(
         _ topic: String, _ settings: TopicSettings = TopicSettings(),
         on selection: BrokerSelection = .all
@@ -63,10 +66,35 @@ extension Admin {
             "topicFilterType": "SINGLE_TAG", "topicSysFlag": "0",
             "writeQueueNums": String(settings.writeQueues),
         ]
-        for address in try await self.masters(selection) {
+        let addresses = try await self.masters(selection)
+        for address in addresses {
             _ = try await self.connection.call(
                 .request(.updateAndCreateTopic, fields: fields), to: address,
                 during: "creating topic \(topic)")
+        }
+        try await self.awaitRoute(of: topic, settings, on: addresses)
+    }
+
+    private func awaitRoute(
+        of topic: String, _ settings: TopicSettings, on addresses: [String]
+    ) async throws(ApusClientError) {
+        let deadline = ContinuousClock.now + self.connection.configuration.requestTimeout
+        while true {
+            if let route = try? await self.connection.route(of: topic),
+                addresses.allSatisfy({ route.shows(settings, at: $0) })
+            {
+                return
+            }
+            guard ContinuousClock.now < deadline else {
+                throw ApusClientError(
+                    .timedOut,
+                    "topic \(topic) is created, but the name servers do not show it yet")
+            }
+            do {
+                try await Task.sleep(for: .milliseconds(10))
+            } catch {
+                throw ApusClientError(.cancelled, "waiting for the route of topic \(topic)")
+            }
         }
     }
 
@@ -126,5 +154,17 @@ extension Admin {
             }
         }
         return statistics
+    }
+}
+
+extension TopicRoute {
+    /// Whether clients find the topic with these settings on the broker that has this address.
+    fileprivate func shows(_ settings: TopicSettings, at address: String) -> Bool {
+        guard let broker = self.brokers.first(where: { $0.value.values.contains(address) })?.key
+        else { return false }
+        let readable = self.readQueues.count { $0.brokerName == broker }
+        let writable = self.writeQueues.count { $0.brokerName == broker }
+        return readable == (settings.isReadable ? settings.readQueues : 0)
+            && writable == (settings.isWritable ? settings.writeQueues : 0)
     }
 }
