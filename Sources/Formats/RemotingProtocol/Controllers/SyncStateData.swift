@@ -56,10 +56,14 @@ package struct GroupReplicas: Hashable, Sendable {
     package var syncStateSetEpoch: Int32
     package var inSync: [ReplicaState]
     package var notInSync: [ReplicaState]
+    /// Nil: the controllers know the group.
+    package var recollecting: ForgottenGroup?
+    package var conflicts: [EpochConflict]
 
     package init(
         masterBrokerID: Int64?, masterAddress: String, masterEpoch: Epoch,
-        syncStateSetEpoch: Int32, inSync: [ReplicaState], notInSync: [ReplicaState]
+        syncStateSetEpoch: Int32, inSync: [ReplicaState], notInSync: [ReplicaState],
+        recollecting: ForgottenGroup? = nil, conflicts: [EpochConflict] = []
     ) {
         self.masterBrokerID = masterBrokerID
         self.masterAddress = masterAddress
@@ -67,6 +71,8 @@ package struct GroupReplicas: Hashable, Sendable {
         self.syncStateSetEpoch = syncStateSetEpoch
         self.inSync = inSync
         self.notInSync = notInSync
+        self.recollecting = recollecting
+        self.conflicts = conflicts
     }
 }
 
@@ -83,11 +89,18 @@ extension GroupReplicas: JSONBody {
             inSync: try JSONValue.map(
                 try json.elements("inSyncReplicas"), ReplicaState.init(json:)),
             notInSync: try JSONValue.map(
-                try json.elements("notInSyncReplicas"), ReplicaState.init(json:)))
+                try json.elements("notInSyncReplicas"), ReplicaState.init(json:)),
+            recollecting: try json["recollecting"].map(ForgottenGroup.init(json:)),
+            conflicts: try JSONValue.map(
+                json["conflicts"]?.elements ?? [], EpochConflict.init(json:)))
     }
 
     package var json: JSONValue {
-        var members = [
+        var members: [JSONMember] = []
+        if !self.conflicts.isEmpty {
+            members.append(JSONMember("conflicts", .array(self.conflicts.map(\.json))))
+        }
+        members += [
             JSONMember("inSyncReplicas", .array(self.inSync.map(\.json))),
             JSONMember("masterAddress", .string(self.masterAddress)),
         ]
@@ -99,6 +112,9 @@ extension GroupReplicas: JSONBody {
             JSONMember("notInSyncReplicas", .array(self.notInSync.map(\.json))),
             JSONMember("syncStateSetEpoch", .integer(Int64(self.syncStateSetEpoch))),
         ]
+        if let recollecting = self.recollecting {
+            members.append(JSONMember("recollecting", recollecting.json))
+        }
         return .object(members)
     }
 }
