@@ -4,6 +4,8 @@
 struct GroupChecks {
     var problems: [String] = []
     var isMembershipFixed = true
+    /// Then some of a majority may have forgotten an entry before it counts as committed.
+    var areDisksLost = false
     private var leaders: [Term: NodeID] = [:]
     private var committed: [LogIndex: RaftEntry] = [:]
     private var longestMachine: [UInt8] = []
@@ -36,7 +38,9 @@ struct GroupChecks {
             return self.problems.append("\(name) applies another entry at \(entry.index)")
         }
         self.committed[entry.index] = entry
-        let holders = disks.filter { $0.value.holds(entry) }.keys
+        let holders = disks.filter {
+            $0.value.holds(entry) || self.areDisksLost && $0.value.hardState.mayHaveForgotten
+        }.keys
         // While members come and go the majority may be that of another membership.
         let size = self.isMembershipFixed ? membership?.quorum.size ?? 1 : 1
         if holders.count < size {

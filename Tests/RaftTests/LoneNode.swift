@@ -5,7 +5,8 @@ import MessageFormat
 /// One member alone with the test, which plays its peers, its disk and its clock.
 struct LoneNode {
     var node: RaftNode
-    var time = 0
+    /// A member whose disk is empty listens to nobody before.
+    var time = 500
     /// What the node has said, newest turn last, and whether the disk came first.
     private(set) var saidNow: [RaftMessage] = []
     private(set) var saidAfterPersist: [RaftMessage] = []
@@ -100,7 +101,7 @@ struct LoneNode {
 /// A log with commands of these terms, as a disk gives it back.
 func restored(terms: [UInt64], term: UInt64) -> RaftRestored {
     RaftRestored(
-        hardState: HardState(term: Term(term)),
+        hardState: HardState(term: Term(term), mayHaveForgotten: false),
         entries: terms.enumerated().map { offset, entryTerm in
             RaftEntry(
                 index: LogIndex(UInt64(offset) + 1), term: Term(entryTerm),
@@ -119,11 +120,13 @@ extension [RaftMessage] {
         self.compactMap { if case .append(let append) = $0.content { append } else { nil } }
     }
     var voteAnswers: [Bool] {
-        self.compactMap { if case .answerVote(let granted) = $0.content { granted } else { nil } }
+        self.compactMap {
+            if case .answerVote(let granted, _) = $0.content { granted } else { nil }
+        }
     }
     var preVoteAnswers: [Bool] {
         self.compactMap {
-            if case .answerPreVote(let granted) = $0.content { granted } else { nil }
+            if case .answerPreVote(let granted, _) = $0.content { granted } else { nil }
         }
     }
     var verdicts: [RaftMessage.AppendAnswer.Verdict] {

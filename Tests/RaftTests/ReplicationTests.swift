@@ -160,7 +160,7 @@ struct ReplicationTests {
         group.crash(name)
         group.members[name]?.disk = SimulatedDisk()
         group.start(name)
-        group.run(500)
+        group.run(1_000)
         #expect(group.members[name]?.machine == Array(1...9))
     }
 }

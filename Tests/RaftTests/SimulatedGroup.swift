@@ -15,6 +15,7 @@ struct Faults {
     var partition = 0.0
     var change = 0.0
     var transfer = 0.0
+    var loss = 0.0
 
     static let none = Faults()
 
@@ -27,7 +28,8 @@ struct Faults {
             crash: [0, 0.004, 0.02].randomElement(using: &random) ?? 0,
             partition: [0, 0.004, 0.01].randomElement(using: &random) ?? 0,
             change: [0, 0.01].randomElement(using: &random) ?? 0,
-            transfer: [0, 0.005].randomElement(using: &random) ?? 0)
+            transfer: [0, 0.005].randomElement(using: &random) ?? 0,
+            loss: [0, 0.01].randomElement(using: &random) ?? 0)
     }
 }
 
@@ -54,6 +56,7 @@ struct Probes {
     var crashes = 0
     var truncations = 0
     var restoredSnapshots = 0
+    var losses = 0
 
     mutating func add(_ other: Probes) {
         self.elections += other.elections
@@ -62,6 +65,7 @@ struct Probes {
         self.crashes += other.crashes
         self.truncations += other.truncations
         self.restoredSnapshots += other.restoredSnapshots
+        self.losses += other.losses
     }
 }
 
@@ -170,6 +174,21 @@ final class SimulatedGroup {
         self.members[name] = member
         self.pendingReads[name] = nil
         if tellingPeers { self.tellOthers(ofLost: name) }
+    }
+
+    /// The member is down and will start with nothing.
+    func emptyDisk(_ name: NodeID) {
+        self.crash(name)
+        self.counts.losses += 1
+        self.members[name]?.disk = SimulatedDisk()
+        self.members[name]?.machine = []
+    }
+
+    /// Voters that started with an empty disk and have not settled since.
+    var unsettled: [NodeID] {
+        self.settings.firstMembership.voters.filter {
+            self.members[$0]?.disk.hardState.mayHaveForgotten ?? true
+        }
     }
 
     func tellOthers(ofLost name: NodeID) {

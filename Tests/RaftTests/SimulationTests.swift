@@ -15,8 +15,9 @@ struct SimulationTests {
             probes.add(self.run(seed: UInt64(seed)))
         }
         // Faults that were never reached prove nothing.
-        #expect(probes.elections > 40 && probes.commits > 2_000 && probes.reads > 200)
+        #expect(probes.elections > 40 && probes.commits > 2_000 && probes.reads > 150)
         #expect(probes.truncations > 1 && probes.restoredSnapshots > 10 && probes.crashes > 20)
+        #expect(probes.losses > 5)
     }
 
     private func run(seed: UInt64) -> Probes {
@@ -25,6 +26,7 @@ struct SimulationTests {
         let group = SimulatedGroup(
             Bool.random(using: &random) ? 3 : 5, spares: 1, seed: seed, faults: faults, Self.quick)
         group.checks.isMembershipFixed = faults.change == 0
+        group.checks.areDisksLost = faults.loss > 0
         for number in 0..<1_000 {
             group.step()
             self.disturb(group, number)
@@ -62,10 +64,21 @@ struct SimulationTests {
             if Bool.random(using: &group.random) { group.start(name) }
         }
         if group.random.happens(0.01) { group.start(name) }
+        if group.random.happens(group.faults.loss) { self.emptyDisk(group, name) }
         if group.random.happens(group.faults.transfer) { group.transfer(to: nil) }
         if group.random.happens(group.faults.change) { self.change(group, name) }
         if group.random.happens(group.faults.partition) { self.partition(group, name) }
         if group.random.happens(0.01) { group.heal() }
+    }
+
+    /// Never so many that a majority has something to remember: that would be a real loss.
+    private func emptyDisk(_ group: SimulatedGroup, _ name: NodeID) {
+        let voters = group.settings.firstMembership.voters
+        let others = group.unsettled.filter { $0 != name }.count
+        guard group.faults.change == 0, voters.contains(name), others + 1 <= (voters.count - 1) / 2
+        else { return }
+        group.emptyDisk(name)
+        if Bool.random(using: &group.random) { group.start(name) }
     }
 
     private func change(_ group: SimulatedGroup, _ name: NodeID) {

@@ -6,26 +6,28 @@ extension RaftNode {
     /// Asks whether an election would be won, before a new term disturbs everybody.
     mutating func startPreVote() {
         guard self.membership.isVoter(self.id) else { return self.postponeElection() }
-        self.state = .preCandidate(Campaign(granted: [self.id]))
+        self.state = .preCandidate(Campaign())
         self.electionDeadline = self.now + self.jitter.duration(in: self.settings.candidateTimeout)
         for peer in self.otherVoters {
             self.send(.askPreVote(log: self.log.last), to: peer)
         }
-        self.preVoteAnswered(by: self.id, true)
+        self.preVoteAnswered(
+            by: self.id, true, mayHaveForgotten: self.mayHaveForgotten(against: self.log.last))
     }
 
     mutating func askedForPreVote(by peer: NodeID, _ log: LogPosition) {
         let isGranted = !self.hasLease && log.isAtLeastAsUpToDate(as: self.log.last)
-        self.send(.answerPreVote(isGranted: isGranted), to: peer)
+        self.send(
+            .answerPreVote(
+                isGranted: isGranted, mayHaveForgotten: self.mayHaveForgotten(against: log)),
+            to: peer)
     }
 
-    mutating func preVoteAnswered(by peer: NodeID, _ isGranted: Bool) {
+    mutating func preVoteAnswered(by peer: NodeID, _ isGranted: Bool, mayHaveForgotten: Bool) {
         guard isGranted, case .preCandidate(var campaign) = self.state else { return }
-        campaign.granted.insert(peer)
+        campaign.granted(by: peer, mayHaveForgotten: mayHaveForgotten)
         self.state = .preCandidate(campaign)
-        if self.membership.quorum.isReached(campaign.granted.contains) {
-            self.campaign(isTransfer: false)
-        }
+        if campaign.isWon(in: self.membership) { self.campaign(isTransfer: false) }
     }
 
     /// Asks for real votes in a new term. The own vote counts when it is on disk.
@@ -47,14 +49,20 @@ extension RaftNode {
             self.vote = peer
             self.postponeElection()
         }
-        self.send(.answerVote(isGranted: isGranted), to: peer)
+        self.send(
+            .answerVote(
+                isGranted: isGranted, mayHaveForgotten: self.mayHaveForgotten(against: log)),
+            to: peer)
     }
 
-    mutating func voteAnswered(by peer: NodeID, _ isGranted: Bool) {
-        guard isGranted, case .candidate(var campaign) = self.state else { return }
-        campaign.granted.insert(peer)
+    /// A vote that comes after the campaign's time is no vote: its voter may have forgotten it.
+    mutating func voteAnswered(by peer: NodeID, _ isGranted: Bool, mayHaveForgotten: Bool) {
+        guard isGranted, case .candidate(var campaign) = self.state,
+            self.now < self.electionDeadline
+        else { return }
+        campaign.granted(by: peer, mayHaveForgotten: mayHaveForgotten)
         self.state = .candidate(campaign)
-        if self.membership.quorum.isReached(campaign.granted.contains) { self.becomeLeader() }
+        if campaign.isWon(in: self.membership) { self.becomeLeader() }
     }
 
     /// §6.4: a leader's first entry is its own, so that it learns what is committed.

@@ -24,13 +24,16 @@ extension RaftNode {
         }
         let matched = append.previous.index.advanced(by: append.entries.count)
         self.committed = max(self.committed, min(append.committed, matched))
+        self.settle(with: append.committed)
         self.answer(message.from, .accepted(matched), append.round)
     }
 
     mutating func answer(
         _ leader: NodeID, _ verdict: RaftMessage.AppendAnswer.Verdict, _ round: UInt64
     ) {
-        self.send(.answerAppend(.init(verdict: verdict, round: round)), to: leader)
+        let answer = RaftMessage.AppendAnswer(
+            verdict: verdict, round: round, mayHaveForgotten: self.mayHaveForgotten)
+        self.send(.answerAppend(answer), to: leader)
     }
 
     /// "Log matching": equal index and term mean equal logs up to there. What lies before the

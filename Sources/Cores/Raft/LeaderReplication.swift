@@ -98,6 +98,7 @@ extension RaftNode {
     mutating func answered(_ answer: RaftMessage.AppendAnswer, in message: RaftMessage) {
         let peer = message.from
         guard self.heard(peer, round: answer.round) else { return }
+        self.state.leading?.peers[peer]?.mayHaveForgotten = answer.mayHaveForgotten
         switch answer.verdict {
         case .accepted(let index):
             guard index <= self.log.last.index else {
@@ -160,17 +161,22 @@ extension RaftNode {
 
     /// Time passes for a leader.
     mutating func lead() {
+        self.stepDownIfLeft()
         guard let leading = self.state.leading else { return }
-        guard self.hearsMajority(leading) else {
-            return self.becomeFollower(in: self.term, of: nil)
-        }
+        self.settle(with: self.committed)
         if let transfer = leading.transfer, self.now >= transfer.deadline {
             self.state.leading?.transfer = nil
         }
         if self.now >= leading.heartbeatAt { self.heartbeatToAll() }
     }
 
-    /// §6.2: a leader that nobody follows any more must not keep clients waiting.
+    /// §6.2: a leader that nobody follows any more must not keep clients waiting. One that stood
+    /// still must notice before the messages that wait for it make it believe in followers again.
+    mutating func stepDownIfLeft() {
+        guard let leading = self.state.leading, !self.hearsMajority(leading) else { return }
+        self.becomeFollower(in: self.term, of: nil)
+    }
+
     private func hearsMajority(_ leading: Leading) -> Bool {
         self.membership.quorum.isReached { node in
             node == self.id || self.isRecent(leading.peers[node]?.heardAt)

@@ -32,9 +32,11 @@ extension RaftNode {
     }
 
     private func refusal(ofPromoting node: NodeID, _ leading: Leading) -> ProposalRefusal? {
-        let matched = leading.peers[node]?.matched ?? .zero
-        let lag = self.log.last.index.distance(from: matched)
-        guard lag <= self.settings.learnerLagMax, self.isRecent(leading.peers[node]?.heardAt) else {
+        guard let learner = leading.peers[node], self.isRecent(learner.heardAt) else {
+            return .badChange("\(node) does not answer")
+        }
+        let lag = self.log.last.index.distance(from: learner.matched)
+        guard lag <= self.settings.learnerLagMax, !learner.mayHaveForgotten else {
             return .badChange("\(node) has not caught up: it lacks \(lag) entries")
         }
         return nil

@@ -38,13 +38,17 @@ extension RaftNode {
         self.now = max(self.now, now)
         guard self.disk.persisted(token) else { return }
         switch self.state {
-        case .candidate where self.isHardStateDurable: self.voteAnswered(by: self.id, true)
+        case .candidate where self.isHardStateDurable:
+            self.voteAnswered(
+                by: self.id, true, mayHaveForgotten: self.mayHaveForgotten(against: self.log.last))
         case .leader: self.commitWhatIsReached()
         default: break
         }
     }
 
-    var hardState: HardState { HardState(term: self.term, vote: self.vote) }
+    var hardState: HardState {
+        HardState(term: self.term, vote: self.vote, mayHaveForgotten: self.mayHaveForgotten)
+    }
     private var isHardStateDurable: Bool { self.disk.durableHardState == self.hardState }
 
     /// Promises wait for the disk, and so does every mention of a term that is not there yet.

@@ -20,6 +20,8 @@ struct Progress: Sendable {
     var heardAt: Tick
     /// The newest of the leader's rounds that the peer has answered.
     var round: UInt64 = 0
+    /// Whether the peer has caught up since it started with an empty disk, as far as it has told.
+    var mayHaveForgotten = true
 
     init(next: LogIndex, at now: Tick) {
         self.next = next

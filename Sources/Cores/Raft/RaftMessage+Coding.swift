@@ -54,7 +54,10 @@ extension RaftMessage.Content {
     fileprivate func encode(into bytes: inout RaftBytesWriter) {
         switch self {
         case .askPreVote(let log): bytes.write(log)
-        case .answerPreVote(let isGranted), .answerVote(let isGranted): bytes.write(isGranted)
+        case .answerPreVote(let isGranted, let mayHaveForgotten),
+            .answerVote(let isGranted, let mayHaveForgotten):
+            bytes.write(isGranted)
+            bytes.write(mayHaveForgotten)
         case .askVote(let log, let isTransfer):
             bytes.write(log)
             bytes.write(isTransfer)
@@ -74,10 +77,14 @@ extension RaftMessage.Content {
     ) throws(RaftCodingError) {
         switch kind {
         case .askPreVote: self = .askPreVote(log: try reader.readPosition())
-        case .answerPreVote: self = .answerPreVote(isGranted: try reader.readBool())
+        case .answerPreVote:
+            self = .answerPreVote(
+                isGranted: try reader.readBool(), mayHaveForgotten: try reader.readBool())
         case .askVote:
             self = .askVote(log: try reader.readPosition(), isTransfer: try reader.readBool())
-        case .answerVote: self = .answerVote(isGranted: try reader.readBool())
+        case .answerVote:
+            self = .answerVote(
+                isGranted: try reader.readBool(), mayHaveForgotten: try reader.readBool())
         case .append: self = .append(try RaftMessage.Append(from: &reader))
         case .answerAppend: self = .answerAppend(try RaftMessage.AppendAnswer(from: &reader))
         case .snapshotChunk: self = .snapshotChunk(try RaftMessage.SnapshotChunk(from: &reader))
@@ -122,6 +129,7 @@ extension RaftMessage.Append {
 extension RaftMessage.AppendAnswer {
     fileprivate func encode(into bytes: inout RaftBytesWriter) {
         bytes.write(self.round)
+        bytes.write(self.mayHaveForgotten)
         switch self.verdict {
         case .accepted(let index):
             bytes.write(true)
@@ -135,6 +143,7 @@ extension RaftMessage.AppendAnswer {
 
     fileprivate init(from reader: inout RaftBytesReader) throws(RaftCodingError) {
         let round = try reader.readUInt64()
+        let mayHaveForgotten = try reader.readBool()
         let verdict: Verdict
         if try reader.readBool() {
             verdict = .accepted(LogIndex(try reader.readUInt64()))
@@ -142,7 +151,7 @@ extension RaftMessage.AppendAnswer {
             verdict = .refused(
                 previous: try reader.readPosition(), hint: try reader.readPosition())
         }
-        self.init(verdict: verdict, round: round)
+        self.init(verdict: verdict, round: round, mayHaveForgotten: mayHaveForgotten)
     }
 }
 

@@ -11,10 +11,11 @@ package struct RaftMessage: Hashable, Sendable {
     package enum Content: Hashable, Sendable {
         /// "Would you vote for me in the term after mine?" Changes nothing at the receiver.
         case askPreVote(log: LogPosition)
-        case answerPreVote(isGranted: Bool)
+        case answerPreVote(isGranted: Bool, mayHaveForgotten: Bool = false)
         /// `isTransfer`: the leader wants it so, its lease is no reason to refuse.
         case askVote(log: LogPosition, isTransfer: Bool)
-        case answerVote(isGranted: Bool)
+        /// `mayHaveForgotten`: the vote counts only where all voters agree.
+        case answerVote(isGranted: Bool, mayHaveForgotten: Bool = false)
         /// Also the heartbeat, then without entries.
         case append(Append)
         case answerAppend(AppendAnswer)
@@ -42,6 +43,7 @@ package struct RaftMessage: Hashable, Sendable {
         }
         package let verdict: Verdict
         package let round: UInt64
+        package var mayHaveForgotten = false
     }
 
     package struct SnapshotChunk: Hashable, Sendable {

@@ -15,6 +15,10 @@ package struct RaftNode: Sendable {
     package internal(set) var committed: LogIndex
     /// Entries up to here were handed out in `RaftReady.committed`, or are in a snapshot.
     package internal(set) var applied: LogIndex
+    /// Its disk was empty when it started, and it has not caught up since: `Forgetting.swift`.
+    package internal(set) var mayHaveForgotten: Bool
+    /// Until then it is as good as down.
+    var listensAt: Tick
 
     var now: Tick
     var electionDeadline: Tick
@@ -36,10 +40,15 @@ package struct RaftNode: Sendable {
         self.disk = DiskProgress(hardState: restored.hardState, last: self.log.last.index)
         self.committed = self.log.base.index
         self.applied = self.log.base.index
+        self.mayHaveForgotten = restored.hardState.mayHaveForgotten
+        self.listensAt = now
         self.now = now
         self.electionDeadline = now
         self.jitter = ElectionJitter(seed: seed)
-        if self.membership.voters != [id] { self.postponeElection() }
+        if self.membership.voters != [id] {
+            self.postponeElection()
+            self.stayOut()
+        }
     }
 
     package var role: RaftRole { self.state.name }
@@ -74,6 +83,8 @@ package struct RaftNode: Sendable {
 extension RaftNode {
     package mutating func receive(_ message: RaftMessage, at now: Tick) {
         self.now = max(self.now, now)
+        guard self.now >= self.listensAt else { return }
+        self.stepDownIfLeft()
         if let problem = self.problem(with: message) { return self.refuse(message, problem) }
         if message.term < self.term { return self.answerStale(message) }
         if case .campaignNow = message.content,
@@ -118,9 +129,11 @@ extension RaftNode {
         let peer = message.from
         switch message.content {
         case .askPreVote(let log): self.askedForPreVote(by: peer, log)
-        case .answerPreVote(let isGranted): self.preVoteAnswered(by: peer, isGranted)
+        case .answerPreVote(let isGranted, let mayHaveForgotten):
+            self.preVoteAnswered(by: peer, isGranted, mayHaveForgotten: mayHaveForgotten)
         case .askVote(let log, _): self.askedForVote(by: peer, log)
-        case .answerVote(let isGranted): self.voteAnswered(by: peer, isGranted)
+        case .answerVote(let isGranted, let mayHaveForgotten):
+            self.voteAnswered(by: peer, isGranted, mayHaveForgotten: mayHaveForgotten)
         case .append(let append): self.received(append, from: message)
         case .answerAppend(let answer): self.answered(answer, in: message)
         case .snapshotChunk(let chunk): self.received(chunk, from: message)

@@ -50,10 +50,13 @@ package struct HardState: Hashable, Sendable {
     package var term: Term
     /// Whom it voted for in `term`.
     package var vote: NodeID?
+    /// Nothing shows yet that the disk it started with was its first: see `Forgetting.swift`.
+    package var mayHaveForgotten: Bool
 
-    package init(term: Term = .zero, vote: NodeID? = nil) {
+    package init(term: Term = .zero, vote: NodeID? = nil, mayHaveForgotten: Bool = true) {
         self.term = term
         self.vote = vote
+        self.mayHaveForgotten = mayHaveForgotten
     }
 }
 

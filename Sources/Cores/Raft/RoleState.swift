@@ -39,7 +39,20 @@ struct Following: Sendable {
 
 /// Votes, or promises of votes.
 struct Campaign: Sendable {
-    var granted: Set<NodeID> = []
+    private var granted: Set<NodeID> = []
+    /// Those among them whose voters remember all that they ever confirmed.
+    private var full: Set<NodeID> = []
+
+    mutating func granted(by peer: NodeID, mayHaveForgotten: Bool) {
+        self.granted.insert(peer)
+        if !mayHaveForgotten { self.full.insert(peer) }
+    }
+
+    /// A majority of full votes, or all votes: `Forgetting.swift` says why.
+    func isWon(in membership: Membership) -> Bool {
+        membership.quorum.isReached(self.full.contains)
+            || membership.voters.allSatisfy(self.granted.contains)
+    }
 }
 
 struct Leading: Sendable {

@@ -7,7 +7,9 @@ extension RaftBatch {
     init(_ persist: RaftPersist) {
         self.init(
             hardState: persist.hardState.map {
-                StoredHardState(term: $0.term.value, vote: $0.vote?.value)
+                StoredHardState(
+                    term: $0.term.value, vote: $0.vote?.value,
+                    mayHaveForgotten: $0.mayHaveForgotten)
             },
             truncateFrom: persist.truncateFrom?.value,
             snapshot: persist.snapshot.map {
@@ -26,7 +28,8 @@ extension RaftRestored {
     init(_ stored: StoredRaft) throws(RaftCodingError) {
         self.init(
             hardState: HardState(
-                term: Term(stored.hardState.term), vote: stored.hardState.vote.map { NodeID($0) }))
+                term: Term(stored.hardState.term), vote: stored.hardState.vote.map { NodeID($0) },
+                mayHaveForgotten: stored.hardState.mayHaveForgotten))
         if let snapshot = stored.snapshot {
             self.snapshot = RaftSnapshot(
                 position: LogPosition(

@@ -21,16 +21,20 @@ package struct ControllerMetadata: Hashable, Sendable {
     /// Whether the controller that answers is the leader.
     package var isLeader: Bool
     package var peers: [ControllerPeer]
+    /// The one that answers started with an empty disk and has not caught up since: its vote does
+    /// not help anybody to a majority.
+    package var mayHaveForgotten: Bool
 
     package init(
         group: String, leaderID: String, leaderAddress: String, isLeader: Bool,
-        peers: [ControllerPeer]
+        peers: [ControllerPeer], mayHaveForgotten: Bool = false
     ) {
         self.group = group
         self.leaderID = leaderID
         self.leaderAddress = leaderAddress
         self.isLeader = isLeader
         self.peers = peers
+        self.mayHaveForgotten = mayHaveForgotten
     }
 
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
@@ -39,7 +43,8 @@ package struct ControllerMetadata: Hashable, Sendable {
             leaderID: command.string("controllerLeaderId") ?? "",
             leaderAddress: command.string("controllerLeaderAddress") ?? "",
             isLeader: try command.bool("isLeader") ?? false,
-            peers: try Self.peers(command.string("peers") ?? ""))
+            peers: try Self.peers(command.string("peers") ?? ""),
+            mayHaveForgotten: try command.bool("mayHaveForgotten") ?? false)
     }
 
     /// `n0:127.0.0.1:9878;n1:…;`: an id ends at the first colon.
@@ -62,6 +67,7 @@ package struct ControllerMetadata: Hashable, Sendable {
             HeaderField("controllerLeaderId", self.leaderID),
             HeaderField("group", self.group),
             HeaderField("isLeader", self.isLeader),
+            HeaderField("mayHaveForgotten", self.mayHaveForgotten),
             HeaderField("peers", self.peers.map { "\($0.id):\($0.address);" }.joined()),
         ]
     }

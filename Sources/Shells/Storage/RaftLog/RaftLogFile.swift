@@ -96,6 +96,8 @@ private struct RaftReplay {
     let path: String
     let base: (index: UInt64, term: UInt64)
     var hardState = StoredHardState()
+    /// Nothing in the file says whether this member may have forgotten something.
+    var isBare = false
     var entries: [StoredRaftEntry] = []
 
     init(path: String, base: (index: UInt64, term: UInt64)) {
@@ -109,7 +111,12 @@ private struct RaftReplay {
         }
         for record in records {
             switch record {
-            case .hardState(let state): self.hardState = state
+            case .hardState(let state):
+                self.hardState = state
+                self.isBare = false
+            case .bareHardState(let term, let vote):
+                self.hardState = StoredHardState(term: term, vote: vote)
+                self.isBare = true
             case .truncate(let index): self.truncate(from: index)
             case .entry(let entry): try self.take(entry, at: position)
             }
@@ -135,6 +142,9 @@ private struct RaftReplay {
     func result(with snapshot: StoredSnapshot?) throws(RaftStoreError) -> StoredRaft {
         var stored = StoredRaft()
         stored.hardState = self.hardState
+        if self.isBare, !self.entries.isEmpty || snapshot != nil {
+            stored.hardState.mayHaveForgotten = false
+        }
         stored.entries = self.entries
         let found = snapshot.map { ($0.index, $0.term) } ?? (0, 0)
         guard found.0 >= self.base.index, found.0 > self.base.index || found.1 == self.base.term

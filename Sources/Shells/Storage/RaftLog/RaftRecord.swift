@@ -6,15 +6,22 @@ enum RaftRecord: Hashable, Sendable {
     case truncate(from: UInt64)
     /// An index that exists already drops that entry and all behind it.
     case entry(StoredRaftEntry)
+    /// Of the first files, which did not say whether anything may be forgotten. Read, not written.
+    case bareHardState(term: UInt64, vote: String?)
 
-    private enum Kind: UInt8 { case hardState = 1, truncate = 2, entry = 3 }
+    private enum Kind: UInt8 { case bareHardState = 1, truncate = 2, entry = 3, hardState = 4 }
 
     func encode(into bytes: inout [UInt8]) {
         switch self {
         case .hardState(let state):
             bytes.append(Kind.hardState.rawValue)
             bytes.append(bigEndian: state.term)
+            bytes.append(state.mayHaveForgotten ? 1 : 0)
             bytes.append(counted: (state.vote ?? "").utf8)
+        case .bareHardState(let term, let vote):
+            bytes.append(Kind.bareHardState.rawValue)
+            bytes.append(bigEndian: term)
+            bytes.append(counted: (vote ?? "").utf8)
         case .truncate(let index):
             bytes.append(Kind.truncate.rawValue)
             bytes.append(bigEndian: index)
@@ -43,9 +50,15 @@ enum RaftRecord: Hashable, Sendable {
         else { return nil }
         switch kind {
         case .hardState:
-            guard let vote = bytes.counted() else { return nil }
-            let name = vote.isEmpty ? nil : String(decoding: vote, as: UTF8.self)
-            self = .hardState(StoredHardState(term: number, vote: name))
+            guard let flag = bytes.integer(UInt8.self), flag <= 1, let vote = bytes.text() else {
+                return nil
+            }
+            self = .hardState(
+                StoredHardState(
+                    term: number, vote: vote.isEmpty ? nil : vote, mayHaveForgotten: flag == 1))
+        case .bareHardState:
+            guard let vote = bytes.text() else { return nil }
+            self = .bareHardState(term: number, vote: vote.isEmpty ? nil : vote)
         case .truncate: self = .truncate(from: number)
         case .entry:
             guard let term = bytes.integer(UInt64.self), let content = bytes.counted() else {
@@ -53,6 +66,12 @@ enum RaftRecord: Hashable, Sendable {
             }
             self = .entry(StoredRaftEntry(index: number, term: term, content: content))
         }
+    }
+}
+
+extension RaftDiskBytes {
+    fileprivate mutating func text() -> String? {
+        self.counted().map { String(decoding: $0, as: UTF8.self) }
     }
 }
 

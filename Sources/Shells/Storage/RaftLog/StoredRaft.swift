@@ -12,10 +12,13 @@ package struct StoredRaft: Hashable, Sendable {
 package struct StoredHardState: Hashable, Sendable {
     package var term: UInt64
     package var vote: String?
+    /// True in a new directory: an earlier one may be lost.
+    package var mayHaveForgotten: Bool
 
-    package init(term: UInt64 = 0, vote: String? = nil) {
+    package init(term: UInt64 = 0, vote: String? = nil, mayHaveForgotten: Bool = true) {
         self.term = term
         self.vote = vote
+        self.mayHaveForgotten = mayHaveForgotten
     }
 }
 

@@ -8,6 +8,9 @@ struct VirtualRaftStore {
     private(set) var durable = RaftRestored()
     private var pending: RaftPersist?
 
+    /// - parameter isNew: whether it says that it is. One that does not is a lie.
+    init(isNew: Bool = true) { self.durable.hardState.mayHaveForgotten = isNew }
+
     mutating func write(_ persist: RaftPersist) {
         precondition(self.pending == nil, "one batch is at the disk at a time")
         self.pending = persist
