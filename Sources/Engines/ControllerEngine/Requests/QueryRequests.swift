@@ -9,7 +9,8 @@ extension ControllerEngine {
     var metadata: Answer {
         let metadata = ControllerMetadata(
             group: self.settings.groupName, leaderID: self.raft.leader?.value ?? "",
-            leaderAddress: self.leaderAddress, isLeader: self.isLeader, peers: self.peers)
+            leaderAddress: self.leaderAddress, isLeader: self.isLeader, peers: self.peers,
+            mayHaveForgotten: self.raft.mayHaveForgotten)
         return Answer(fields: metadata.fields)
     }
 
