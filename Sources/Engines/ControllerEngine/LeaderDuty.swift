@@ -22,6 +22,8 @@ struct LeaderDuty: Sendable {
     var deafSince: Tick?
 
     init() {}
+    /// When brokers were allowed to be drained.
+    var drained: [BrokerKey: Tick] = [:]
 
     init(term: Term, since: Tick) {
         self.term = term
@@ -111,7 +113,7 @@ extension ControllerEngine {
         }
     }
 
-    private static func list(_ ids: [Int64]) -> String {
+    static func list(_ ids: [Int64]) -> String {
         ids.map(String.init).joined(separator: ",")
     }
 

@@ -93,6 +93,7 @@ enum Question: Sendable {
     case replicaInfo(group: String)
     case syncStateData(groups: [String])
     case nextBrokerID(cluster: String, group: String)
+    case drain(BrokerKey)
     /// Whether a command that this controller would refuse is to be refused.
     case refusal(of: ControllerCommand, WriteKind)
 }

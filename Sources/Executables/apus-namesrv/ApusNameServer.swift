@@ -42,7 +42,7 @@ struct ApusNameServer: AsyncParsableCommand {
             try await Self.serve(configuration, logger: logger)
         } catch {
             Self.complain(error)
-            throw ExitCode(EX_SOFTWARE)
+            throw ExitCode(error is NameServerError ? EX_USAGE : EX_SOFTWARE)
         }
     }
 

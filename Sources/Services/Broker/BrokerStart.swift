@@ -37,6 +37,11 @@ final class BrokerStart {
     }
 
     private func start() async throws -> RunningBroker {
+        try self.configuration.checkPorts()
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: self.configuration.ioThreads)
+        self.undo.append { try? await loops.shutdownGracefully() }
+        try await self.configuration.probePorts(on: loops)
+
         var options = LogStore.Options()
         options.segmentBytes = self.configuration.segmentBytes
         let store = try LogStore.open(
@@ -44,8 +49,6 @@ final class BrokerStart {
         self.undo.append { store.close() }
         _ = try self.configuration.settings(segmentBytes: store.segmentBytes)
 
-        let loops = MultiThreadedEventLoopGroup(numberOfThreads: self.configuration.ioThreads)
-        self.undo.append { try? await loops.shutdownGracefully() }
         let door = BrokerDoor(loop: loops.next())
         let membership = try await self.membership(store, door, loops)
         let worker = try await self.startWorker(store, membership, door, loops)
@@ -112,7 +115,7 @@ extension BrokerStart {
             self.undo.append { await listener.close() }
             return listener
         } catch {
-            throw ConfigurationError("cannot listen on \(host):\(port) for replicas: \(error)")
+            throw self.configuration.cannotListen(on: port, "haListenPort", error)
         }
     }
 
@@ -165,7 +168,9 @@ extension BrokerStart {
         let registrar = NameServerRegistrar(
             client: client, nameServers: self.configuration.nameServers,
             identity: RegistrarIdentity(self.configuration), lostConnections: self.closures,
-            logger: self.logger, table: { await door.registration() })
+            logger: self.logger,
+            controllers: { [caller = membership?.enrolment.caller] in caller?.members ?? [] },
+            table: { await door.registration() })
         let outside = self.outside(client, registrar)
         let readers = membership == nil ? nil : self.pool()
         let logger = self.logger
@@ -235,7 +240,7 @@ extension BrokerStart {
             self.undo.append { await server.close() }
             return server
         } catch {
-            throw ConfigurationError("cannot listen on \(host):\(port): \(error)")
+            throw self.configuration.cannotListen(on: port, "listenPort", error)
         }
     }
 }

@@ -88,7 +88,7 @@ final class BrokerWorker {
         let now = Clock.now()
         for command in commands {
             guard command.code != RequestCode.drainBroker.rawValue else {
-                connection.send(self.answerDrain(command), as: command.serialization)
+                self.drainRequested(command) { connection.send($0, as: command.serialization) }
                 continue
             }
             self.engine.receive(

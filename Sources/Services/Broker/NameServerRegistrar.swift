@@ -17,12 +17,16 @@ actor NameServerRegistrar {
     private let identity: RegistrarIdentity
     private let lostConnections: AsyncStream<String>
     private let table: @Sendable () async -> Registration
+    /// Where the controllers are, as far as this broker knows; tools ask the name servers for it.
+    private let controllers: @Sendable () -> [String]
     private let logger: Logger
     private var unreachable: Set<String> = []
     private var wakers: [String: AsyncStream<Void>.Continuation] = [:]
     private var dueAt: [String: ContinuousClock.Instant] = [:]
     /// Where this broker is registered.
     private var known: Set<String> = []
+    /// Which controllers each name server was told of, since the connection to it was made.
+    private var announced: [String: [String]] = [:]
 
     private static let period = Duration.seconds(10)
     private static let retryPeriod = Duration.milliseconds(250)
@@ -31,6 +35,7 @@ actor NameServerRegistrar {
     init(
         client: RemotingClient, nameServers: [String], identity: RegistrarIdentity,
         lostConnections: AsyncStream<String>, logger: Logger,
+        controllers: @escaping @Sendable () -> [String] = { [] },
         table: @escaping @Sendable () async -> Registration
     ) {
         self.client = client
@@ -38,6 +43,7 @@ actor NameServerRegistrar {
         self.identity = identity
         self.lostConnections = lostConnections
         self.logger = logger
+        self.controllers = controllers
         self.table = table
     }
 
@@ -92,6 +98,7 @@ actor NameServerRegistrar {
 
     /// A name server's connection was lost: it has forgotten us, or is about to.
     private func lostConnection(to nameServer: String) {
+        self.announced[nameServer] = nil
         guard self.dueAt[nameServer] != nil else { return }
         self.dueAt[nameServer] = ContinuousClock.now + Self.retryPeriod
     }
@@ -108,11 +115,21 @@ actor NameServerRegistrar {
                 timeout: Self.timeout)
             let reached = answer.code == ResponseCode.success.rawValue
             self.note(nameServer, reached ? nil : "answered \(answer.code) \(answer.remark ?? "")")
+            if reached { self.announceControllers(to: nameServer) }
             return reached
         } catch {
             if !Task.isCancelled { self.note(nameServer, "\(error)") }
             return false
         }
+    }
+
+    private func announceControllers(to nameServer: String) {
+        let addresses = self.controllers()
+        guard !addresses.isEmpty, self.announced[nameServer] != addresses else { return }
+        self.announced[nameServer] = addresses
+        let announcement = ControllerDirectory.announcement(
+            cluster: self.identity.clusterName, addresses: addresses)
+        self.client.sendOneWay(announcement, to: nameServer)
     }
 
     private func sayGoodbye(to nameServer: String, as id: Int64?) {

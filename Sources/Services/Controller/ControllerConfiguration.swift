@@ -100,12 +100,25 @@ extension ControllerConfiguration {
             throw ControllerConfigurationError(
                 "controllerSelfId \(id) is not among controllerPeers")
         }
+        try self.checkRaftPorts()
         let endpoint = try ControllerEndpoint(own.address)
         if let port = self.listenPort, port != endpoint.port {
             throw ControllerConfigurationError(
                 "listenPort \(port) is not the port of \(id) in controllerPeers, \(endpoint.port)")
         }
         return (id, endpoint)
+    }
+}
+
+extension ControllerConfiguration {
+    private func checkRaftPorts() throws(ControllerConfigurationError) {
+        for peer in self.peers {
+            let address = try ControllerEndpoint(peer.address).raftAddress
+            guard let other = self.peers.first(where: { $0.address == address }) else { continue }
+            throw ControllerConfigurationError(
+                "\(other.id) at \(address) has the port that \(peer.id) needs for the other "
+                    + "controllers, the one behind its own")
+        }
     }
 }
 
@@ -119,7 +132,8 @@ struct ControllerEndpoint: Hashable, Sendable {
             let port = Int(address[address.index(after: colon)...]), (1...65_534).contains(port)
         else {
             throw ControllerConfigurationError(
-                "a controller's address is HOST:PORT with a port from 1 to 65534, not \(address)")
+                "a controller's address is HOST:PORT with a port from 1 to 65534, not \(address): "
+                    + "the port behind it is for the other controllers")
         }
         self.host = String(address[..<colon])
         self.port = port

@@ -47,12 +47,19 @@ extension ControllerEngine {
         let problem =
             ControllerLimits.problem(withName: peer.id)
             ?? ControllerLimits.problem(withAddress: peer.address)
+            ?? Self.problem(withPortOf: peer)
         if let problem { throw .invalid(problem) }
         let address = ControllerCommand.setController(id: peer.id, address: peer.address)
         var trial = self.state
         if case .refused(let refusal) = trial.apply(address) { throw .refused(refusal) }
         try self.addLearner(NodeID(peer.id))
         try self.propose(address, for: request, .done)
+    }
+
+    /// Controllers talk to each other on the port behind the one for requests.
+    private static func problem(withPortOf peer: ControllerPeer) -> String? {
+        peer.address.hasSuffix(":65535")
+            ? "the port of a controller is at most 65534: the one behind it is for its peers" : nil
     }
 
     /// A leader that fell between the two entries left a member without an address: the same

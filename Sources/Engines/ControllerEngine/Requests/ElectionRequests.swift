@@ -99,8 +99,9 @@ extension ControllerEngine {
         guard sent.isCleanLivingBroker || !self.isDeaf else {
             throw .refused(
                 .cleanRefused(
-                    "this controller hears no broker at all, so it cannot tell who is dead; if they "
-                        + "all are, say that living brokers are to be cleaned, too"))
+                    "this controller hears no broker at all, so it cannot tell who is dead: start "
+                        + "one of them; to forget a whole group, say that living brokers are to be "
+                        + "cleaned, too"))
         }
         let living = self.liveness.lives(of: sent.brokerName).filter { $0.value.isAlive }
         let cleaning = ControllerCommand.Clean(
@@ -110,12 +111,32 @@ extension ControllerEngine {
     }
 
     /// Beyond the timeout of heartbeats: connections of brokers take a moment.
+        try self.checkRest(of: sent, living: Set(living.keys))
     private static let cleaningCaution = Duration.seconds(2)
 
     /// The answer to a write that was applied.
     func answer(to kind: WriteKind, _ outcome: ControllerOutcome) -> Answer {
         switch outcome {
         case .accepted: self.success(of: kind)
+    /// The members that are left may have lost their disks without anybody knowing. With the whole
+    /// group forgotten nothing is pretended.
+    private func checkRest(
+        of sent: CleanBrokerData, living: Set<Int64>
+    ) throws(RequestFailure) {
+        guard let group = self.state.groups[sent.brokerName], !sent.brokerIDs.isEmpty else {
+            return
+        }
+        let (set, ids) = (Set(group.syncStateSet), Set(sent.brokerIDs))
+        let rest = set.subtracting(ids)
+        guard !set.isDisjoint(with: ids), !rest.isEmpty, rest.isDisjoint(with: living) else {
+            return
+        }
+        throw .refused(
+            .cleanRefused(
+                "of the brokers that hold everything that was acknowledged only dead ones would "
+                    + "remain, \(Self.list(rest.sorted())): start one of them before"))
+    }
+
         case .refused(let refusal): self.refusal(refusal, of: kind)
         }
     }

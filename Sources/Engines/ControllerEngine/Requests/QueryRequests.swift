@@ -50,8 +50,9 @@ extension ControllerEngine {
         try self.ask(.syncStateData(groups: sent.brokerNames), for: request)
     }
 
-    func answer(to question: Question) throws(RequestFailure) -> Answer {
+    mutating func answer(to question: Question) throws(RequestFailure) -> Answer {
         switch question {
+        case .drain(let key): return try self.grantDrain(of: key)
         case .nextBrokerID(let cluster, let name): return try self.nextID(cluster, name)
         case .refusal(let command, let kind):
             var trial = self.state

@@ -27,6 +27,7 @@ extension ControllerEngine {
         case .controllerGetReplicaInfo: try self.replicaInfo(command, request)
         case .controllerGetSyncStateData: try self.syncStateData(command, request)
         case .cleanBrokerData: try self.cleanBrokerData(command, request)
+        case .drainBroker: try self.drainBroker(command, request)
         default: try self.changeControllers(command, request)
         }
         return nil
@@ -36,7 +37,7 @@ extension ControllerEngine {
     private static let leaderCodes: Set<RequestCode> = [
         .controllerAlterSyncStateSet, .controllerElectMaster, .controllerRegisterBroker,
         .controllerApplyBrokerID, .controllerGetNextBrokerID, .controllerGetReplicaInfo,
-        .controllerGetSyncStateData, .cleanBrokerData, .updateControllerConfig,
+        .controllerGetSyncStateData, .cleanBrokerData, .drainBroker, .updateControllerConfig,
     ]
 }
 

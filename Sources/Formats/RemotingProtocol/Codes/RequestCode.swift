@@ -154,7 +154,7 @@ extension RequestCode {
 // Ours alone, between `apus` and its servers.
 extension RequestCode {
     /// To a broker: hand the mastership over and refuse it until the next start. Field `undo`:
-    /// take it again.
+    /// take it again. From there to the controllers' leader: may I? `DrainBroker`.
     package static let drainBroker = Self(rawValue: 60001)
     /// To a broker: which messages wait for their delivery. Field `limit`; `DelayedMessageList`.
     package static let listDelayedMessages = Self(rawValue: 60002)

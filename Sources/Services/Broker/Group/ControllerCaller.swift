@@ -10,6 +10,8 @@ final class ControllerCaller: Sendable {
     private let leader = Mutex<String?>(nil)
     /// Controllers that the others tell of.
     private let learned = Mutex<[String]>([])
+    /// Why addresses were of no use when they were asked last.
+    private let problems = Mutex<[String: String]>([:])
 
     private static let learnedMax = 9
     private static let lookTimeout = Duration.milliseconds(500)
@@ -23,6 +25,12 @@ final class ControllerCaller: Sendable {
     var addresses: [String] {
         self.configured
             + self.learned.withLock { $0 }.filter { !self.configured.contains($0) }
+    }
+
+    /// The controllers by their own word; those of the configuration until one has spoken.
+    var members: [String] {
+        let learned = self.learned.withLock { $0 }
+        return learned.isEmpty ? self.configured : learned
     }
 
     /// Asks who belongs to the controllers now. They can change while this broker runs.
@@ -76,14 +84,47 @@ final class ControllerCaller: Sendable {
     }
 
     private func leader(knownTo address: String) async -> String? {
-        guard
-            let answer = try? await self.client.call(
-                ControllerMetadata.request, to: address, timeout: Self.lookTimeout),
-            answer.code == ResponseCode.success.rawValue,
-            let metadata = try? ControllerMetadata(answer), !metadata.leaderAddress.isEmpty
-        else { return nil }
+        guard let metadata = await self.metadata(of: address) else { return nil }
+        guard !metadata.leaderAddress.isEmpty else {
+            self.note("it knows of no leader", at: address)
+            return nil
+        }
+        self.note(nil, at: address)
         let peers = metadata.peers.map(\.address).filter { !$0.isEmpty }
         self.learned.withLock { $0 = Array(peers.prefix(Self.learnedMax)) }
         return metadata.leaderAddress
+    }
+
+    private func metadata(of address: String) async -> ControllerMetadata? {
+        let answer: ReceivedCommand
+        do {
+            answer = try await self.client.call(
+                ControllerMetadata.request, to: address, timeout: Self.lookTimeout)
+        } catch .connectFailed(_, let reason) where reason.contains("refused") {
+            self.note("nobody listens there", at: address)
+            return nil
+        } catch {
+            self.note("\(error)", at: address)
+            return nil
+        }
+        let code = ResponseCode(rawValue: answer.code)
+        guard code == .success, let metadata = try? ControllerMetadata(answer) else {
+            self.note("no controller is there, it answers \(code.name)", at: address)
+            return nil
+        }
+        return metadata
+    }
+
+    private func note(_ problem: String?, at address: String) {
+        guard !Task.isCancelled else { return }
+        self.problems.withLock { $0[address] = problem }
+    }
+
+    /// What is wrong with each of them, for the log.
+    var troubles: String {
+        let problems = self.problems.withLock { $0 }
+        return self.addresses.map { address in
+            problems[address].map { "\(address) (\($0))" } ?? address
+        }.joined(separator: ", ")
     }
 }

@@ -178,7 +178,8 @@ extension ControllerLink {
 
     private func registered(_ answer: ReceivedCommand?) {
         guard let answer else {
-            return self.complain("no leader among the controllers answers; trying on")
+            return self.complain(
+                "no leader among the controllers answers, trying on: \(self.caller.troubles)")
         }
         switch ResponseCode(rawValue: answer.code) {
         case .success:
@@ -274,6 +275,19 @@ extension ControllerLink {
         let link = NIOLoopBound(self, eventLoop: self.loop)
         let (loop, caller) = (self.loop, self.caller)
         Task {
+    /// Whether somebody serves without this broker. `done` hears why it may not be drained, or nil.
+    func askToDrain(_ done: @escaping @Sendable (String?) -> Void) {
+        let request = DrainBroker(
+            brokerName: self.identity.brokerName, brokerID: self.identity.brokerID)
+        self.ask(request.command, timeout: Self.registerTimeout) { _, answer in
+            guard let answer else {
+                return done("no leader among the controllers answers: ask again in a second")
+            }
+            let code = ResponseCode(rawValue: answer.code)
+            done(code == .success ? nil : answer.remark ?? "the controllers answer \(code)")
+        }
+    }
+
             let answer = await caller.ask(command, timeout: timeout)
             loop.execute { then(link.value, answer) }
         }

@@ -118,26 +118,46 @@ extension BrokerWorker {
         }
     }
 
-    /// `apus broker drain`: answered at once, with the role as it is.
-    func answerDrain(_ command: ReceivedCommand) -> RemotingCommand {
-        guard self.group != nil else {
-            return .response(
-                .requestCodeNotSupported, to: command.opaque,
-                remark: "this broker has no controllers: nobody could take over")
+    /// `apus broker drain`: answered with the role as it is, once the controllers agree.
+    func drainRequested(
+        _ command: ReceivedCommand, answer: @escaping @Sendable (RemotingCommand) -> Void
+    ) {
+        guard let group = self.group, let controllers = group.controllers else {
+            return answer(
+                .response(
+                    .requestCodeNotSupported, to: command.opaque,
+                    remark: "this broker has no controllers: nobody could take over"))
         }
         let isUndone: Bool
         do {
             isUndone = try command.bool("undo") ?? false
         } catch {
-            return .response(.invalidParameter, to: command.opaque, remark: "\(error)")
+            return answer(.response(.invalidParameter, to: command.opaque, remark: "\(error)"))
         }
-        self.logger.notice(isUndone ? "draining ends" : "drained on request")
-        self.drain(!isUndone)
+        guard !isUndone, !self.isDrained else {
+            return answer(self.drained(!isUndone, to: command))
+        }
+        let door = group.door
+        controllers.askToDrain { problem in
+            door.onLoop { worker in
+                if let problem {
+                    worker.logger.warning("not drained: \(problem)")
+                    answer(.response(.serviceNotAvailable, to: command.opaque, remark: problem))
+                } else {
+                    answer(worker.drained(true, to: command))
+                }
+            }
+        }
+    }
+
+    private func drained(_ isWanted: Bool, to command: ReceivedCommand) -> RemotingCommand {
+        self.logger.notice(isWanted ? "drained on request" : "draining ends")
+        self.drain(isWanted)
         return .response(
             .success, to: command.opaque,
             fields: [
                 "brokerName": self.engine.settings.brokerName,
-                "isMaster": "\(self.isMasterOfGroup)", "isDrained": "\(!isUndone)",
+                "isMaster": "\(self.isMasterOfGroup)", "isDrained": "\(isWanted)",
                 "problem": self.group?.drain.problem ?? "",
             ])
     }

@@ -27,8 +27,8 @@ struct Enrolment: Sendable {
         while true {
             if let identity = try await self.enrol() { return identity }
             if attempts % Self.attemptsPerNotice == 4 {
-                let controllers = self.configuration.controllers.joined(separator: ";")
-                self.logger.notice("waiting for an id from the controllers \(controllers)")
+                self.logger.warning(
+                    "waiting for an id from the controllers: \(self.caller.troubles)")
             }
             attempts += 1
             try await Task.sleep(for: .milliseconds(Int.random(in: Self.pauseMilliseconds)))
@@ -72,9 +72,11 @@ struct Enrolment: Sendable {
         }
         let request = NextBrokerIDRequest(
             clusterName: self.configuration.clusterName, brokerName: self.configuration.brokerName)
-        guard let answer = await self.caller.ask(request.command, timeout: Self.timeout),
-            answer.code == ResponseCode.success.rawValue,
-            let next = try? NextBrokerIDAnswer(answer), next.nextBrokerID > 0
+        guard let answer = await self.caller.ask(request.command, timeout: Self.timeout) else {
+            return nil
+        }
+        guard try self.isAccepted(answer), let next = try? NextBrokerIDAnswer(answer),
+            next.nextBrokerID > 0
         else { return nil }
         let applied = AppliedIdentity(
             identity: BrokerIdentity(
@@ -86,6 +88,23 @@ struct Enrolment: Sendable {
     }
 
     private var newCheckCode: String {
+    /// A name that is taken in another cluster stays taken: waiting would hide the mistake.
+    private func isAccepted(_ answer: ReceivedCommand) throws(ConfigurationError) -> Bool {
+        switch ResponseCode(rawValue: answer.code) {
+        case .success: return true
+        case .controllerBrokerNeedToBeRegistered:
+            throw ConfigurationError(
+                """
+                brokerName \(self.configuration.brokerName) with brokerClusterName \
+                \(self.configuration.clusterName) is refused by the controllers: \
+                \(answer.remark ?? ""). Mend brokerClusterName, or choose another brokerName
+                """)
+        case let code:
+            self.logger.warning("no id from the controllers: \(code) \(answer.remark ?? "")")
+            return false
+        }
+    }
+
         "\(self.configuration.advertisedAddress);\(Clock.now().wall.milliseconds)"
     }
 
