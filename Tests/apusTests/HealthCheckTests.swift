@@ -4,26 +4,31 @@ import Testing
 
 @testable import apus
 
-private func replica(
-    _ id: Int64, end: Int64? = 100, isAlive: Bool = true, role: String = "replica"
+func replica(
+    _ id: Int64, end: Int64? = 100, isAlive: Bool = true, role: String = "replica",
+    isDrained: Bool = false, at address: String? = nil
 ) -> ReplicaState {
     ReplicaState(
-        brokerName: "a", brokerID: id, brokerAddress: "h\(id):1", isAlive: isAlive,
+        brokerName: "a", brokerID: id, brokerAddress: address ?? "h\(id):1", isAlive: isAlive,
         report: end.map {
             .init(
                 role: role, lastEpoch: Epoch(3), maxOffset: PhysicalOffset($0),
-                confirmOffset: PhysicalOffset($0), ageMilliseconds: 10)
+                confirmOffset: PhysicalOffset($0), ageMilliseconds: 10, isDrained: isDrained)
         })
 }
 
-private func master(end: Int64 = 100) -> ReplicaState { replica(1, end: end, role: "master") }
+private func master(end: Int64 = 100, isDrained: Bool = false) -> ReplicaState {
+    replica(1, end: end, role: "master", isDrained: isDrained)
+}
 
-private func group(
-    master: Int64? = 1, epoch: UInt32 = 3, inSync: [ReplicaState], others: [ReplicaState] = []
+func group(
+    master: Int64? = 1, epoch: UInt32 = 3, inSync: [ReplicaState], others: [ReplicaState] = [],
+    recollecting: ForgottenGroup? = nil, conflicts: [EpochConflict] = []
 ) -> GroupReplicas {
     GroupReplicas(
         masterBrokerID: master, masterAddress: master.map { "h\($0):1" } ?? "",
-        masterEpoch: Epoch(epoch), syncStateSetEpoch: 1, inSync: inSync, notInSync: others)
+        masterEpoch: Epoch(epoch), syncStateSetEpoch: 1, inSync: inSync, notInSync: others,
+        recollecting: recollecting, conflicts: conflicts)
 }
 
 private func controller(_ id: String, _ role: String?) -> ControllerState {
@@ -76,7 +81,78 @@ struct HealthCheckTests {
         (
             "all members of the set dead",
             picture(group(inSync: [replica(1, isAlive: false)], others: [replica(2)])),
-            [("nobody that holds all acknowledged", "--force"), ("hear nothing", "start it again")]
+            [
+                ("nobody that holds all acknowledged", "--force"),
+                ("hear nothing", "with the directory that it had"),
+            ]
+        ),
+        (
+            "all drained",
+            picture(
+                group(
+                    inSync: [master(isDrained: true), replica(2, isDrained: true)],
+                    others: [replica(3, isAlive: false)])),
+            [
+                ("every broker of it that lives is drained", "drain a --id 1 --undo"),
+                ("hear nothing", "clean a --id 3"),
+            ]
+        ),
+        (
+            "a drained master that nobody follows",
+            picture(group(inSync: [master(isDrained: true), replica(2)])),
+            [("is drained and nobody has taken over", "drain a --id 1 --undo")]
+        ),
+        (
+            "an address that a new broker has taken over",
+            picture(
+                group(
+                    inSync: [master(), replica(4, at: "h3:1")],
+                    others: [replica(3, isAlive: false)])),
+            [("broker 4 has its address now", "clean a --id 3 --yes")]
+        ),
+        (
+            "an address that a new broker has taken from the last that had everything",
+            picture(
+                group(
+                    master: nil, inSync: [replica(3, isAlive: false)],
+                    others: [replica(4, at: "h3:1")])),
+            [
+                ("nobody that holds all", "start broker 3 again, with the directory"),
+                ("broker 4 has its address now", "keep its directory"),
+            ]
+        ),
+        (
+            "controllers that forgot everything",
+            picture(
+                group(
+                    master: nil, epoch: 0, inSync: [],
+                    others: [replica(1), replica(2, isAlive: false)],
+                    recollecting: ForgottenGroup(
+                        waitingFor: [2, 3], members: [1, 2, 3], replaced: [3]))),
+            [
+                ("2, 3 is waited for", "start broker 2 again, with the directory"),
+                ("hear nothing", "with the directory that it had"),
+            ]
+        ),
+        (
+            "a log that nobody vouches for",
+            picture(
+                group(
+                    master: nil, epoch: 0, inSync: [], others: [replica(2)],
+                    recollecting: ForgottenGroup(waitingFor: [], members: [], unvouched: [2]))),
+            [("broker 2 has a log of it", "start all brokers that it ever had")]
+        ),
+        (
+            "a broker that knows more epochs than the controllers",
+            picture(
+                group(
+                    inSync: [master(), replica(2)], others: [replica(3)],
+                    conflicts: [
+                        EpochConflict(
+                            brokerID: 3, brokerAddress: "h3:1", epoch: Epoch(9),
+                            groupEpoch: Epoch(3), masterHasMore: true)
+                    ])),
+            [("it knows epoch 9", "do not clean it")]
         ),
         (
             "never a master", picture(group(master: nil, epoch: 0, inSync: [], others: [])),
@@ -131,6 +207,78 @@ struct HealthCheckTests {
             #expect(check.problem?.contains(words.0) == true, "\(name): \(check.text)")
             #expect(check.advice?.contains(words.1) == true, "\(name): \(check.text)")
         }
+    }
+
+    /// A dead broker is to be forgotten only while somebody lives who has all that it can have
+    /// acknowledged.
+    @Test("no advice cleans a broker away that may be the last to hold something")
+    func neverTheLast() {
+        let dead = replica(2, isAlive: false)
+        let dangerous = [
+            group(master: nil, inSync: [dead], others: [replica(1)]),
+            group(master: 2, inSync: [dead, replica(3, isAlive: false)], others: [replica(1)]),
+            group(master: nil, epoch: 0, inSync: [], others: [replica(1), dead]),
+            group(
+                inSync: [master()], others: [dead],
+                recollecting: ForgottenGroup(waitingFor: [2], members: [1, 2])),
+        ]
+        for group in dangerous {
+            let advice = picture(group).checks.compactMap(\.advice)
+            #expect(!advice.contains { $0.contains("broker clean") }, "\(advice)")
+        }
+    }
+
+    @Test("a cluster without any broker is not well, nor one of which nobody can tell anything")
+    func nothingThere() {
+        var empty = picture(nil)
+        empty.nameServers[0].info = ClusterInfo(brokers: [:], clusters: [:])
+        empty.groups = SyncStateData(groups: [:])
+        #expect(empty.checks.contains { $0.problem?.contains("no broker has ever") == true })
+        #expect(!empty.isUnknown)
+        var blind = picture(nil, controllers: [controller("n0", nil)])
+        blind.isBlind = true
+        #expect(
+            blind.checks.contains { $0.problem?.contains("no controller can be asked") == true })
+        #expect(blind.isUnknown)
+        let mute = ClusterPicture(nameServers: [.init(address: "ns:1", problem: "it is dead")])
+        #expect(mute.isUnknown)
+    }
+
+    @Test("a drained replica is no trouble, and is named")
+    func drainedReplica() {
+        var view = picture(group(inSync: [master(), replica(2, isDrained: true)]))
+        var drained = BrokerInfo(cluster: "C", name: "a", id: 2, address: "h2:1")
+        drained.groupID = 2
+        view.brokers = [drained]
+        #expect(view.checks.allSatisfy { $0.problem == nil })
+        #expect(view.checks.contains { $0.text.contains("well, drained: ") })
+    }
+
+    @Test("a new broker at the address of a dead one does not make that one run")
+    func takenAddress() {
+        var view = picture(
+            group(
+                inSync: [master(), replica(4, at: "h3:1")], others: [replica(3, isAlive: false)]))
+        var heir = BrokerInfo(cluster: "C", name: "a", id: 4, address: "h3:1")
+        heir.groupID = 4
+        view.brokers = [heir]
+        let wrong = view.checks.filter { $0.problem != nil }
+        #expect(wrong.map(\.what) == ["broker a 3 at h3:1"])
+        #expect(wrong.first?.problem?.contains("controllerAddr") == false)
+    }
+
+    @Test(
+        "controllers that began with an empty disk do not count, and nobody is told to empty more")
+    func forgetful() throws {
+        var states = [controller("n0", "follower"), controller("n1", "follower")]
+        states.append(controller("n2", nil))
+        states[1].mayHaveForgotten = true
+        let checks = picture(nil, controllers: states).checks
+        let advice = try #require(checks.first { $0.what == "controllers" }?.advice)
+        #expect(advice.hasPrefix("start 1 more with the directories that they had: n1 began"))
+        states[1].mayHaveForgotten = false
+        let plain = picture(nil, controllers: states).checks
+        #expect(plain.first { $0.what == "controllers" }?.advice?.hasPrefix("ask again") == true)
     }
 
     @Test("brokers that run and are not heard are not called dead")

@@ -17,7 +17,8 @@ struct BrokerStatus: ApusCommand {
         commandName: "status", abstract: "Show masters, epochs, SyncStateSets and lags.",
         discussion: """
             Asks the controllers, so it also shows brokers that are dead. LAG is what a broker \
-            lacks of its master's log, in bytes.
+            lacks of its master's log, in bytes. What a dead broker has is not known: NOTE says \
+            when it was seen last.
 
             Examples:
               apus broker status
@@ -98,11 +99,8 @@ struct BrokerElect: ApusCommand {
 
     private func warn(_ access: ControllerAccess) async throws {
         let group = try await access.group(self.group)
-        let lost = group.inSync.filter { !$0.isAlive }.map { String($0.brokerID) }
-        guard lost.count == group.inSync.count else { return }
-        Terminal.note(
-            "warning: every broker that held all acknowledged messages is dead "
-                + "(\(lost.joined(separator: ", "))); what they alone held is lost")
+        guard let warning = group.warningOfForce(to: self.to) else { return }
+        Terminal.note("warning: \(warning)")
     }
 
     private func elect(_ access: ControllerAccess) async throws -> GroupView {

@@ -7,9 +7,9 @@ struct ClusterHealth: ApusCommand {
         commandName: "health", abstract: "Say what is wrong, and what to do about it.",
         discussion: """
             Asks every name server, controller and broker. Exits 0 if all are well, each broker \
-            group has a master, and all its brokers are in step; 1 otherwise. The controllers \
-            know brokers that are dead; without controllers only those that are registered now \
-            are seen.
+            group has a master that takes messages, and all its brokers are in step; 1 if not; \
+            69 if nobody who knows could be asked. The controllers know brokers that are dead; \
+            without controllers only those that are registered now are seen.
 
             Examples:
               apus cluster health --name-server "10.0.0.1:9876;10.0.0.2:9876"
@@ -22,10 +22,12 @@ struct ClusterHealth: ApusCommand {
     @OptionGroup var output: OutputOptions
 
     func perform() async throws {
-        let checks = try await self.connection.withCluster { access in
-            await ClusterPicture.take(access, self.controllers).checks
+        let picture = try await self.connection.withCluster { access in
+            try await ClusterPicture.take(access, self.controllers)
         }
+        let checks = picture.checks
         self.report(checks)
+        if picture.isUnknown { throw ExitCode(ExitStatus.unavailable.rawValue) }
         if checks.contains(where: { $0.problem != nil }) {
             throw ExitCode(ExitStatus.negative.rawValue)
         }

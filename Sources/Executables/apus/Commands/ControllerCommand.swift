@@ -84,8 +84,13 @@ struct ControllerAdd: ApusCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard self.address.contains(":") else {
-            throw ValidationError("An address is HOST:PORT, such as 127.0.0.1:9908.")
+        guard let colon = self.address.lastIndex(of: ":"), colon > self.address.startIndex,
+            let port = Int(self.address[self.address.index(after: colon)...]),
+            (1...65_534).contains(port)
+        else {
+            throw ValidationError(
+                "An address is HOST:PORT, such as 127.0.0.1:9908, with a port up to 65534: the one "
+                    + "behind it is for the other controllers.")
         }
     }
 

@@ -19,7 +19,8 @@ extension GroupReplicas {
     /// Bytes of the master's log that a broker lacks, as far as both have said; reports are up to
     /// a heartbeat old.
     func lag(of broker: ReplicaState) -> Int64? {
-        guard let master = self.livingMaster?.report, let report = broker.report else { return nil }
+        guard broker.isAlive, let master = self.livingMaster?.report, let report = broker.report
+        else { return nil }
         return max(0, master.maxOffset.bytes - report.maxOffset.bytes)
     }
 
@@ -31,21 +32,41 @@ extension GroupReplicas {
     }
 }
 
+extension ReplicaState {
+    /// What it says now, not what it said before it died.
+    fileprivate var livingReport: Report? { self.isAlive ? self.report : nil }
+}
+
 /// The brokers of all groups as a table and as JSON.
 enum BrokerRows {
     static func table(_ data: SyncStateData) -> String {
-        var table = Table("GROUP", "EPOCH", "ID", "ADDRESS", "ROLE", "IN SYNC", "END", "LAG")
+        var table = Table(
+            "GROUP", "EPOCH", "ID", "ADDRESS", "ROLE", "IN SYNC", "END", "LAG", "NOTE")
         for (name, group) in data.groups.sorted(by: { $0.key < $1.key }) {
             for broker in group.all {
                 table.add(
                     name, "\(group.masterEpoch.value)", "\(broker.brokerID)",
                     broker.brokerAddress.isEmpty ? "-" : broker.brokerAddress,
-                    group.role(of: broker), group.isInSync(broker) ? "yes" : "no",
-                    broker.report.map { "\($0.maxOffset.bytes)" } ?? "-",
-                    group.lag(of: broker).map(String.init) ?? "-")
+                    group.role(of: broker), Self.inSync(broker, of: group),
+                    broker.livingReport.map { "\($0.maxOffset.bytes)" } ?? "-",
+                    group.lag(of: broker).map(String.init) ?? "-", Self.note(broker, of: group))
             }
         }
         return table.text
+    }
+
+    /// A dead member of the SyncStateSet may have kept its log or not.
+    private static func inSync(_ broker: ReplicaState, of group: GroupReplicas) -> String {
+        guard group.isInSync(broker) else { return "no" }
+        return broker.isAlive ? "yes" : "unknown"
+    }
+
+    private static func note(_ broker: ReplicaState, of group: GroupReplicas) -> String {
+        guard !broker.isAlive else { return broker.isDrained ? "drained" : "" }
+        let member = group.isInSync(broker) ? "in the SyncStateSet, " : ""
+        guard let report = broker.report else { return member + "not heard by this leader" }
+        return member + "last seen \(TimeText.age(milliseconds: report.ageMilliseconds)) ago, "
+            + "with \(report.maxOffset.bytes) bytes"
     }
 
     static func json(_ data: SyncStateData) -> JSONValue {
@@ -70,6 +91,7 @@ enum BrokerRows {
                         "role": .string(group.role(of: broker)),
                         "isAlive": .bool(broker.isAlive),
                         "isInSync": .bool(group.isInSync(broker)),
+                        "isDrained": .bool(broker.isDrained),
                         "logEpoch": Self.number(broker.report.map { Int64($0.lastEpoch.value) }),
                         "logEnd": Self.number(broker.report?.maxOffset.bytes),
                         "confirmed": Self.number(broker.report?.confirmOffset.bytes),

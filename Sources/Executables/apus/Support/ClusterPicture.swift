@@ -17,6 +17,13 @@ struct ClusterPicture: Sendable {
     var groups: SyncStateData?
     /// Why the controllers say nothing about the groups.
     var groupsProblem: String?
+    /// There must be controllers, and none of them answers.
+    var isBlind = false
+
+    /// Nobody who knows the groups could be asked.
+    var isUnknown: Bool {
+        self.isBlind || self.info == nil && self.controllers.allSatisfy { $0.role == nil }
+    }
 
     /// The first name server's view.
     var info: ClusterInfo? { self.nameServers.lazy.compactMap(\.info).first }
@@ -54,33 +61,48 @@ struct BrokerInfo: Sendable {
 }
 
 extension ClusterPicture {
-    /// Asks everybody. Controllers that the user did not name may not be there at all.
-    static func take(_ access: ClusterAccess, _ options: ControllerOptions) async -> Self {
+    /// Asks everybody. Controllers that nobody named may not be there at all.
+    static func take(
+        _ access: ClusterAccess, _ options: ControllerOptions
+    ) async throws(CommandFailure) -> Self {
         var picture = Self()
         for address in access.nameServers {
             picture.nameServers.append(await access.nameServer(at: address))
         }
         if let info = picture.info { picture.brokers = await access.brokers(of: info) }
-        await picture.ask(ControllerAccess(access: access, addresses: options.addresses), options)
+        await picture.ask(access, try await options.addresses(by: access))
         return picture
     }
 
-    private mutating func ask(_ access: ControllerAccess, _ options: ControllerOptions) async {
-        do throws(AccessError) {
-            self.controllers = try await access.states()
-        } catch {
-            let isExpected = options.isNamed || self.brokers.contains(where: \.isControlled)
-            guard isExpected else { return }
+    private mutating func ask(_ access: ClusterAccess, _ addresses: ControllerAddresses) async {
+        let access = ControllerAccess(access: access, addresses: addresses.list)
+        let survey = await access.survey()
+        self.controllers = survey.states
+        guard !survey.answers.isEmpty else {
+            guard self.mustHaveControllers(addresses) else { return }
             self.controllers = access.addresses.map {
-                ControllerState(id: "", address: $0, problem: error.plainText)
+                ControllerState(
+                    id: "", address: $0, problem: survey.failures[$0]?.plainText ?? "not asked",
+                    advice: addresses.advice)
             }
-            self.groupsProblem = error.plainText
+            self.isBlind = true
             return
         }
         do throws(AccessError) {
             self.groups = try await access.groups()
         } catch {
             self.groupsProblem = error.plainText
+        }
+    }
+}
+
+extension ClusterPicture {
+    /// Of brokers that once had controllers only those that run tell whether they still do.
+    private func mustHaveControllers(_ addresses: ControllerAddresses) -> Bool {
+        switch addresses.source {
+        case .named: true
+        case .nameServers: self.brokers.isEmpty || self.brokers.contains(where: \.isControlled)
+        case .assumed: self.brokers.contains(where: \.isControlled)
         }
     }
 }

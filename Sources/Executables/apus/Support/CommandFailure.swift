@@ -93,10 +93,12 @@ struct CommandFailure: Error {
         case .controllerBrokerNeedToBeRegistered, .controllerBrokerMetadataNotExist:
             "look for the group's name in `apus broker status`"
         case .controllerElectMasterFailed, .controllerMasterNotAvailable:
-            "`apus cluster health` says what to start; --force elects at the price of messages"
+            "`apus cluster health` says what to start. --force is for brokers that are gone for "
+                + "good: what they alone held is lost"
         case .controllerMasterStillExist: "name another one with --to"
         case .controllerInvalidCleanBrokerMetadata:
-            "look at `apus broker status`; --living cleans living brokers too"
+            "look at `apus broker status`; a broker that is to be forgotten is stopped first, and "
+                + "keep its directory until the group is well"
         default: "look into the server's log"
         }
     }

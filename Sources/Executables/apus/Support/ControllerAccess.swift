@@ -10,25 +10,25 @@ struct ControllerOptions: ParsableArguments {
         name: [.long, .customShort("c")],
         help: ArgumentHelp(
             "Addresses of controllers, separated by ';' or ','. One is enough.",
-            discussion: "Default: APUS_CONTROLLER in the environment, or 127.0.0.1:9878.",
+            discussion: """
+                Default: APUS_CONTROLLER in the environment; else what brokers have told the name \
+                servers; else 127.0.0.1:9878.
+                """,
             valueName: "host:port"))
     var controller: String?
 
     func validate() throws {
-        guard self.addresses.allSatisfy({ $0.contains(":") }), !self.addresses.isEmpty else {
+        guard let named = self.named else { return }
+        guard named.allSatisfy({ $0.contains(":") }), !named.isEmpty else {
             throw ValidationError("--controller wants HOST:PORT, such as 127.0.0.1:9878.")
         }
     }
 
-    /// Whether the user said where they are; otherwise there may be none.
-    var isNamed: Bool { self.named != nil }
-
-    var addresses: [String] {
-        (self.named ?? Self.defaultAddress).split { ";, ".contains($0) }.map(String.init)
-    }
-
-    private var named: String? {
-        self.controller ?? SystemText.environment("APUS_CONTROLLER")
+    /// Those that the user named; nil: none.
+    var named: [String]? {
+        (self.controller ?? SystemText.environment("APUS_CONTROLLER")).map { text in
+            text.split { ";, ".contains($0) }.map(String.init)
+        }
     }
 }
 
@@ -91,7 +91,9 @@ struct ControllerAccess: Sendable {
         var last: AccessError?
         for attempt in 0..<Self.attemptsMax {
             if attempt > 0 { try? await Task.sleep(for: Self.pause) }
-            if let peers = try? await self.peers() { candidates = peers.map(\.address) }
+            if let peers = try? await self.peers().map(\.address) {
+                candidates = peers + self.addresses.filter { !peers.contains($0) }
+            }
             for address in await self.leaderFirst(candidates) {
                 do throws(AccessError) {
                     return try await self.access.call(command, to: address, accepting: accepting)
@@ -148,18 +150,44 @@ extension ConnectionOptions {
     func withControllers<R: Sendable>(
         _ options: ControllerOptions, _ use: (ControllerAccess) async throws -> R
     ) async throws -> R {
-        do {
-            return try await self.withCluster { access in
-                try await use(ControllerAccess(access: access, addresses: options.addresses))
+        try await self.withCluster { access in
+            let addresses = try await options.addresses(by: access)
+            do {
+                return try await use(ControllerAccess(access: access, addresses: addresses.list))
+            } catch let failure as CommandFailure where failure.status == .unavailable {
+                throw failure.explained(by: addresses)
             }
-        } catch var failure as CommandFailure where failure.status == .unavailable {
-            // Name servers do not know where controllers are.
-            if options.addresses.contains(where: { failure.reason.hasSuffix(" \($0)") }) {
-                failure.advice =
-                    "is a controller running there? Name one that runs with --controller, or in "
-                    + "APUS_CONTROLLER"
-            }
-            throw failure
+        }
+    }
+}
+
+extension CommandFailure {
+    /// None of the controllers could be asked: the address that was tried last says little.
+    fileprivate func explained(by addresses: ControllerAddresses) -> Self {
+        guard addresses.list.contains(where: { self.reason.hasSuffix(" \($0)") }) else {
+            return self
+        }
+        var failure = self
+        if addresses.list.count > 1 {
+            failure.reason =
+                "no controller answers at " + addresses.list.joined(separator: ", ")
+        }
+        failure.advice = addresses.advice
+        return failure
+    }
+}
+
+extension ControllerAddresses {
+    /// What to do when none of them answers.
+    var advice: String {
+        switch self.source {
+        case .named: "start one of them, or name one that runs with --controller"
+        case .nameServers:
+            "start one of them: a majority is needed. Brokers named them; if they are "
+                + "elsewhere now, say where with --controller"
+        case .assumed:
+            "no name server that answers knows of controllers. Name one that runs with "
+                + "--controller, or in APUS_CONTROLLER"
         }
     }
 }

@@ -1,25 +1,31 @@
 import Chaos
 import RemotingProtocol
 
-/// A controller as it speaks of itself.
+/// A controller as it speaks of itself, and as its leader sees it.
 struct ControllerState: Hashable, Sendable {
     var id: String
     var address: String
-    /// `leader`, `follower` or `learner`; nil: it does not answer.
+    /// `leader`, `follower`, `learner`, or `stranger` to the group; nil: it does not answer.
     var role: String?
     /// The leader that it knows.
     var leaderID = ""
     var term = ""
     var last = ""
     var committed = ""
+    var isMember = true
+    var hasVote = true
+    /// It began with an empty disk and has not caught up since.
+    var mayHaveForgotten = false
     var problem: String?
+    var advice: String?
 
     var json: JSONValue {
         [
             "id": .string(self.id), "address": .string(self.address),
             "role": self.role.map { .string($0) } ?? .null, "leader": .string(self.leaderID),
             "term": Self.number(self.term), "lastIndex": Self.number(self.last),
-            "committedIndex": Self.number(self.committed),
+            "committedIndex": Self.number(self.committed), "isMember": .bool(self.isMember),
+            "hasVote": .bool(self.hasVote), "mayHaveForgotten": .bool(self.mayHaveForgotten),
             "problem": self.problem.map { .string($0) } ?? .null,
         ]
     }
@@ -28,40 +34,30 @@ struct ControllerState: Hashable, Sendable {
         Int64(text).map { .integer($0) } ?? .null
     }
 
+    private var note: String {
+        self.mayHaveForgotten ? "began empty: it makes no majority until it has caught up" : ""
+    }
+
     static func table(_ states: [ControllerState]) -> String {
         var table = Table("ID", "ADDRESS", "ROLE", "TERM", "LAST", "COMMITTED", "PROBLEM")
         for state in states {
             table.add(
                 state.id, state.address, state.role ?? "-", state.term, state.last,
-                state.committed, state.problem ?? "")
+                state.committed, state.problem ?? state.note)
         }
         return table.text
     }
 }
 
 extension ControllerAccess {
-    /// Every member of the group, asked about itself.
+    /// Every member of the group, and others that answer as if they were.
     func states() async throws(AccessError) -> [ControllerState] {
-        var states: [ControllerState] = []
-        for peer in try await self.peers() { states.append(await self.state(of: peer)) }
-        return states
-    }
-
-    private func state(of peer: ControllerPeer) async -> ControllerState {
-        var state = ControllerState(id: peer.id, address: peer.address)
-        do throws(AccessError) {
-            let metadata = try await self.metadata(of: peer.address)
-            let settings = try await self.configuration(of: peer.address)
-            let learners = (settings["learners"] ?? "").split(separator: ";").map(String.init)
-            state.role =
-                metadata.isLeader ? "leader" : learners.contains(peer.id) ? "learner" : "follower"
-            state.leaderID = metadata.leaderID
-            state.term = settings["raftTerm"] ?? ""
-            state.last = settings["raftLastIndex"] ?? ""
-            state.committed = settings["raftCommitted"] ?? ""
-        } catch {
-            state.problem = error.plainText
+        let survey = await self.survey()
+        if survey.answers.isEmpty, let address = self.addresses.first,
+            let error = survey.failures[address]
+        {
+            throw error
         }
-        return state
+        return survey.states
     }
 }

@@ -14,6 +14,15 @@ enum TimeText {
             + ".\(Self.padded(rest % 1000, 3))Z"
     }
 
+    /// A length of time, roughly: `8s`, `3m`, `5h`, `2d`.
+    static func age(milliseconds: Int64) -> String {
+        let units: [(name: String, milliseconds: Int64)] = [
+            ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000),
+        ]
+        let unit = units.first { milliseconds >= 2 * $0.milliseconds } ?? ("s", 1_000)
+        return "\(milliseconds / unit.milliseconds)\(unit.name)"
+    }
+
     /// Takes ISO 8601 (`2026-11-21`, `2026-11-21T10:15`, `…:30.250`, with `Z` or `+02:00`), an
     /// age (`90s`, `10m`, `2h`, `3d`) before `now`, or milliseconds since 1970.
     static func parse(_ text: String, now: Timestamp) -> Timestamp? {
