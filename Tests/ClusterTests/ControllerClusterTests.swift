@@ -1,6 +1,5 @@
 import Controller
 import Foundation
-import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -25,7 +24,7 @@ final class InProcessControllers {
         self.client = RemotingClient(
             group: self.group, logger: InProcessCluster.quiet(), onRequest: { _, _ in },
             onClosed: { _ in })
-        let ports = try PortPair.free(names.count)
+        let ports = try names.map { _ in try ReservedPorts.pair() }
         let peers = zip(names, ports).map {
             ControllerPeer(id: $0, address: "127.0.0.1:\($1)")
         }
@@ -122,35 +121,6 @@ final class InProcessControllers {
         await self.client.shutdown()
         try await self.group.shutdownGracefully()
         try? FileManager.default.removeItem(atPath: self.directory)
-    }
-}
-
-/// Ports whose successor is free as well.
-private enum PortPair {
-    static func free(_ count: Int) throws -> [Int] {
-        var ports: [Int] = []
-        for _ in 0..<1_000 where ports.count < count {
-            let port = Int.random(in: 20_000...30_000) * 2
-            if Self.isFree(port), Self.isFree(port + 1), !ports.contains(port) {
-                ports.append(port)
-            }
-        }
-        guard ports.count == count else { throw CancellationError() }
-        return ports
-    }
-
-    private static func isFree(_ port: Int) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
     }
 }
 

@@ -22,7 +22,7 @@ struct InboundTests {
     func byteByByte() async throws {
         try await withServer(.echo()) { server in
             var peer = try await RawPeer.connect(to: server.port)
-            for byte in frame(1, body: [7, 8]) + frame(2, body: [9]) { try await peer.send([byte]) }
+            try await peer.sendSingly(frame(1, body: [7, 8]) + frame(2, body: [9]))
             let first = try #require(try await peer.next())
             let second = try #require(try await peer.next())
             #expect(Array(first.body.readableBytesView) == [7, 8])

@@ -32,6 +32,15 @@ struct RawPeer {
         try await self.channel.writeAndFlush(ByteBuffer(bytes: bytes))
     }
 
+    /// Each byte with a system call of its own.
+    func sendSingly(_ bytes: some Sequence<UInt8> & Sendable) async throws {
+        let channel = self.channel
+        try await channel.eventLoop.flatSubmit {
+            for byte in bytes { channel.writeAndFlush(ByteBuffer(bytes: [byte]), promise: nil) }
+            return channel.writeAndFlush(ByteBuffer())
+        }.get()
+    }
+
     func startReading() async throws {
         try await self.channel.setOption(.autoRead, value: true).get()
     }
