@@ -11,6 +11,10 @@ struct VirtualRaftStore {
     /// - parameter isNew: whether it says that it is. One that does not is a lie.
     init(isNew: Bool = true) { self.durable.hardState.mayHaveForgotten = isNew }
 
+    var lastIndex: LogIndex {
+        self.durable.entries.last?.index ?? self.durable.snapshot?.position.index ?? .zero
+    }
+
     mutating func write(_ persist: RaftPersist) {
         precondition(self.pending == nil, "one batch is at the disk at a time")
         self.pending = persist

@@ -23,6 +23,7 @@ package struct FaultPlan: Sendable {
         case driftClock = "clock drift"
         case killConsumer = "kill a consumer"
         case loseControllers = "controllers lost"
+        case emptyController = "controller emptied"
     }
 
     package var kinds = Kind.allCases

@@ -65,6 +65,7 @@ final class Nemesis {
                 self.crash(host.machine, losingPower: losingPower)
             }
         case .loseControllers: self.loseControllers()
+        case .emptyController: self.emptyController()
         case .restartBurst: self.burst()
         case .pause: self.pause(self.anyMachine())
         case .isolate: self.isolate(self.anyMachine(), oneWay: false)
@@ -143,6 +144,19 @@ final class Nemesis {
         for host in self.cluster.controllers {
             self.after(self.aWhile()) { self.cluster.start(host.machine) }
         }
+    }
+
+    /// A minority only: what one controller has forgotten, the others remember.
+    private func emptyController() {
+        let hosts = self.cluster.controllers
+        guard hosts.allSatisfy(\.isSettled), let host = self.world.random.pick(hosts) else {
+            return
+        }
+        self.world.say("nemesis: \(host.machine.name) loses its disk")
+        self.world.probes.hit("controller emptied")
+        host.machine.stop(losingPower: self.world.random.oneIn(2))
+        host.loseDisk(isAlone: true)
+        self.after(self.aWhile()) { self.cluster.start(host.machine) }
     }
 
     private func burst() {

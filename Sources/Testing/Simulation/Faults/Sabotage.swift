@@ -9,6 +9,8 @@ package enum Sabotage: String, Hashable, Sendable, CaseIterable {
     case lyingFlush = "lying-flush"
     /// Controllers' flushes are reported before they are done.
     case lyingRaftFlush = "lying-raft-flush"
+    /// A controller whose disk was emptied does not know that it may have forgotten something.
+    case emptiedControllerVotes = "emptied-controller-votes"
     /// Whoever is alive becomes master when nobody of the SyncStateSet is.
     case electOutsideSyncStateSet = "elect-outside-sync-state-set"
     /// A master shrinks its SyncStateSet without asking the controllers.

@@ -12,6 +12,8 @@ final class ControllerHost {
     let id: NodeID
     let index: Int
     var store = VirtualRaftStore()
+    /// The end of the log that it lost.
+    private var lost = LogIndex.zero
     private(set) var process: ControllerProcess?
 
     init(index: Int, outside: Outside) {
@@ -40,7 +42,17 @@ final class ControllerHost {
         }
     }
 
-    func loseDisk() { self.store = VirtualRaftStore() }
+    /// It remembers all that it ever had on its disk.
+    var isSettled: Bool {
+        !self.store.durable.hardState.mayHaveForgotten && self.store.lastIndex >= self.lost
+    }
+
+    /// - parameter isAlone: the others remember.
+    func loseDisk(isAlone: Bool = false) {
+        self.lost = isAlone ? max(self.lost, self.store.lastIndex) : .zero
+        self.store = VirtualRaftStore(
+            isNew: self.outside.sabotage != .emptiedControllerVotes)
+    }
 
     private func ended() {
         self.process = nil
