@@ -58,6 +58,33 @@ struct RaftStoreTests {
         #expect(stored.snapshot == nil)
     }
 
+    @Test("a new directory may be a lost one, until it is told that nothing is forgotten")
+    func forgetting() throws {
+        #expect(try self.log.stored().hardState.mayHaveForgotten)
+        try self.log.persist(
+            RaftBatch(hardState: StoredHardState(term: 1)), RaftBatch(entries: entries(1...3)))
+        #expect(try self.log.stored().hardState.mayHaveForgotten)
+        let settled = StoredHardState(term: 1, mayHaveForgotten: false)
+        try self.log.persist(
+            RaftBatch(hardState: settled), RaftBatch(snapshot: snapshot(at: 3)))
+        #expect(try self.log.stored().hardState == settled)
+    }
+
+    @Test("a log that does not say whether it may have forgotten has not, if it has any entry")
+    func bareHardState() throws {
+        _ = try self.log.open()
+        let header = Array(try self.log.bytes(of: self.log.logPath).prefix(32))
+        let bare = RaftRecord.bareHardState(term: 4, vote: "n2")
+        let entry = RaftRecord.entry(StoredRaftEntry(index: 1, term: 4, content: [0]))
+        for (records, mayHaveForgotten) in [([bare], true), ([bare, entry], false)] {
+            let bytes = header + RaftFrame.encode(records, at: header.count)
+            try self.log.replace(self.log.logPath, with: bytes)
+            #expect(
+                try self.log.stored().hardState
+                    == StoredHardState(term: 4, vote: "n2", mayHaveForgotten: mayHaveForgotten))
+        }
+    }
+
     @Test("an entry with a known index drops that one and all behind it")
     func truncation() throws {
         try self.log.persist(
