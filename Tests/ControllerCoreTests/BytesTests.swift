@@ -8,7 +8,8 @@ struct BytesTests {
         claim(1), claim(1 << 20, isReturning: true),
         election(.recovered(above: Epoch(1_009)), epoch: 0, [candidate(3)]),
         election(.recovered(above: Epoch(1_009), keeping: [2, 3]), epoch: 0, [candidate(3)]),
-        registration(2, incarnation: .max),
+        registration(2, incarnation: .max), registration(2, code: "code-2"),
+        .forgetFounder(.init(group: "g", masterEpoch: Epoch(2), brokerID: 1)),
         alteration([1, 3], setEpoch: .max, dead: [2]),
         election(
             .masterLost(isGone: true), epoch: 5, [candidate(1), candidate(2, isIntact: false)]),
@@ -75,11 +76,34 @@ struct BytesTests {
 
     @Test("a snapshot is the state")
     func snapshot() throws {
-        for state in [ControllerState(), .led, Self.rich] {
+        var forgotten = ControllerState.fresh
+        forgotten.accept(.forgetFounder(.init(group: "g", masterEpoch: Epoch(1), brokerID: 1)))
+        var replaced = forgotten
+        replaced.accept(claim(1, code: "old", isReturning: true), registration(2, code: "code-2"))
+        for state in [ControllerState(), .led, Self.rich, .fresh, forgotten, replaced] {
             let bytes = ControllerSnapshot.encode(state)
             #expect(try ControllerSnapshot.decode(bytes) == state)
             #expect(ControllerSnapshot.encode(try ControllerSnapshot.decode(bytes)) == bytes)
         }
+    }
+
+    @Test("snapshots of version 1 say nothing of founders and check codes")
+    func oldSnapshot() throws {
+        var bytes: [UInt8] = Array("APCS".utf8) + [1, 0, 1]
+        for text in ["g", "C"] { bytes += [0, 1] + Array(text.utf8) }
+        bytes.append(bigEndian: Int64(2))
+        bytes.append(0)
+        bytes += [UInt8](repeating: 0, count: 4 + 8 + 2 + 4 + 8 + 4)
+        bytes += [0, 1]
+        bytes.append(bigEndian: Int64(1))
+        bytes += [0, 6] + Array("code-1".utf8) + [0, 0, 0, 0]
+        bytes.append(bigEndian: UInt64(0))
+        bytes += [0, 0]
+        let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
+        bytes.append(bigEndian: checksum)
+        var state = ControllerState()
+        state.accept(claim(1))
+        #expect(try ControllerSnapshot.decode(bytes) == state)
     }
 
     @Test("a snapshot with one wrong bit is refused, and so is every part of one")

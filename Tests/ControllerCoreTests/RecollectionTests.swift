@@ -174,7 +174,7 @@ extension Recollection {
         switch self {
         case .nothing: .nothing
         case .unvouched: .unvouched
-        case .waiting(let missing, _): .waiting(for: missing)
+        case .waiting(let missing, _, _): .waiting(for: missing)
         case .complete(_, let candidates):
             .among(candidates.filter(\.isIntact).map(\.brokerID))
         }

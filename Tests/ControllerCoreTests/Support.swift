@@ -13,12 +13,13 @@ func claim(
 
 func registration(
     _ id: Int64, of group: String = "g", address: String? = nil, incarnation: UInt64 = 1,
-    cluster: String = "C"
+    cluster: String = "C", code: String? = nil
 ) -> ControllerCommand {
     .registerBroker(
         .init(
             group: group, cluster: cluster, brokerID: id, address: address ?? "10.0.0.\(id):10911",
-            replicationAddress: "10.0.0.\(id):10912", incarnation: incarnation))
+            replicationAddress: "10.0.0.\(id):10912", incarnation: incarnation,
+            checkCode: code))
 }
 
 func candidate(
@@ -66,6 +67,14 @@ extension ControllerState {
         state.accept(
             election(.masterLost(isGone: false), epoch: 0, [candidate(1, epoch: 0)]),
             alteration([1, 2, 3], setEpoch: 1))
+        return state
+    }
+
+    /// Broker 1 founded the group `g` with an empty log and is alone in its set, in epoch 1.
+    static var fresh: Self {
+        var state = Self()
+        for id in 1...4 as ClosedRange<Int64> { state.accept(claim(id), registration(id)) }
+        state.accept(election(.masterLost(isGone: false), epoch: 0, [candidate(1, epoch: 0)]))
         return state
     }
 

@@ -13,8 +13,13 @@ struct BrokerStandIn {
     var confirmOffset = PhysicalOffset.zero
     var priority = Int32.max
     var view = GroupView.none
-    /// What its disk says of the SyncStateSet; nil: what its view says.
+    /// What its disk says of the SyncStateSet, from views that name it.
+    private var memory: RememberedSyncStateSet?
+    /// What it says that its disk says.
     var remembers: RememberedSyncStateSet?
+    var minInSync: Int32?
+    /// What it claimed its id with, if it shows it.
+    var checkCode: String?
     /// A broker that is told to be master acts as one, unless it sulks.
     var sulks = false
 
@@ -41,22 +46,28 @@ struct BrokerStandIn {
             incarnation: self.incarnation, masterEpoch: self.view.masterEpoch,
             lastEpoch: self.lastEpoch, maxOffset: self.maxOffset,
             confirmOffset: self.confirmOffset, electionPriority: self.priority,
-            role: self.isMaster ? .master : .replica, remembered: self.remembered)
+            role: self.isMaster ? .master : .replica, remembered: self.remembered,
+            minInSyncReplicas: self.minInSync, registerCheckCode: self.checkCode)
     }
 
-    private var remembered: RememberedSyncStateSet? {
-        if let remembers = self.remembers { return remembers }
-        guard self.view.masterEpoch > Epoch(0) else { return nil }
-        return RememberedSyncStateSet(
-            masterEpoch: self.view.masterEpoch, syncStateSetEpoch: self.view.syncStateSetEpoch,
-            members: self.view.syncStateSet)
+    private var remembered: RememberedSyncStateSet? { self.remembers ?? self.memory }
+
+    mutating func take(_ view: GroupView) {
+        guard view.isNewer(than: self.view) else { return }
+        self.view = view
+        guard view.syncStateSet.contains(self.id) || self.memory == nil,
+            !view.syncStateSet.isEmpty
+        else { return }
+        self.memory = RememberedSyncStateSet(
+            masterEpoch: view.masterEpoch, syncStateSetEpoch: view.syncStateSetEpoch,
+            members: view.syncStateSet)
     }
 
     var registration: RegisterBrokerToController {
         RegisterBrokerToController(
             clusterName: self.cluster, brokerName: self.name, brokerID: self.id,
             brokerAddress: self.address, replicationAddress: "10.0.0.\(self.id):10912",
-            incarnation: self.incarnation)
+            incarnation: self.incarnation, registerCheckCode: self.checkCode)
     }
 }
 
@@ -65,7 +76,7 @@ extension ControllerWorld {
     mutating func join(_ broker: BrokerStandIn) throws {
         let claim = ApplyBrokerID(
             clusterName: broker.cluster, brokerName: broker.name, appliedBrokerID: broker.id,
-            registerCheckCode: "\(broker.address);1")
+            registerCheckCode: broker.checkCode ?? "\(broker.address);1")
         #expect(try self.askLeader(claim.command).responseCode == .success)
         #expect(try self.askLeader(broker.registration.command).responseCode == .success)
     }
@@ -74,7 +85,7 @@ extension ControllerWorld {
     mutating func rejoin(_ broker: BrokerStandIn) throws {
         let claim = ApplyBrokerID(
             clusterName: broker.cluster, brokerName: broker.name, appliedBrokerID: broker.id,
-            registerCheckCode: "again;\(broker.id)", isReturning: true)
+            registerCheckCode: broker.checkCode ?? "again;\(broker.id)", isReturning: true)
         #expect(try self.askLeader(claim.command).responseCode == .success)
         #expect(try self.askLeader(broker.registration.command).responseCode == .success)
     }
@@ -85,8 +96,7 @@ extension ControllerWorld {
             let answer = try #require(
                 try self.ask(id, broker.heartbeat.command, over: broker.connection))
             guard answer.responseCode == .success else { continue }
-            let view = try GroupView(answer: answer)
-            if view.isNewer(than: broker.view) { broker.view = view }
+            broker.take(try GroupView(answer: answer))
         }
     }
 
@@ -113,7 +123,8 @@ extension ControllerWorld {
             brokers[index].lastEpoch = brokers[index].view.masterEpoch
         }
         if ids.count > 1 {
-            let answer = try self.askLeader(brokers[0].wish(for: ids).command)
+            let answer = try self.askLeader(
+                brokers[0].wish(for: ids).command, over: brokers[0].connection)
             #expect(answer.responseCode == .success, "\(answer.remark ?? "")")
         }
         try self.pass(.milliseconds(300), with: &brokers)

@@ -61,6 +61,12 @@ struct ControllerWorld {
         for peer in self.peers { try self.start(NodeID(peer.id)) }
     }
 
+    /// All controllers start with what their disks held earlier.
+    mutating func turnBack(to disks: [NodeID: RaftRestored]) throws {
+        self.disks = disks
+        for peer in self.peers { try self.start(NodeID(peer.id)) }
+    }
+
     var nodes: [NodeID] { self.engines.keys.sorted() }
     /// Reasons of refusals that were told to the log.
     var refusals: [String] {
@@ -176,9 +182,11 @@ extension ControllerWorld {
     }
 
     /// Asks the leader, who must answer at once.
-    mutating func askLeader(_ command: RemotingCommand) throws -> ReceivedCommand {
+    mutating func askLeader(
+        _ command: RemotingCommand, over connection: ConnectionID = .tool
+    ) throws -> ReceivedCommand {
         let leader = try self.elect()
-        return try #require(try self.ask(leader, command))
+        return try #require(try self.ask(leader, command, over: connection))
     }
 
     mutating func send(_ message: RaftMessage, from: NodeID, to: NodeID) {

@@ -33,6 +33,8 @@ struct ControllerTypesTests {
         var remembering = heartbeat
         remembering.remembered = RememberedSyncStateSet(
             masterEpoch: Epoch(7), syncStateSetEpoch: 3, members: [1, 3])
+        remembering.minInSyncReplicas = 2
+        remembering.registerCheckCode = "10.0.0.1:10911;17"
         #expect(try BrokerHeartbeat(sent(remembering.command, as: form)) == remembering)
         let next = NextBrokerIDRequest(clusterName: "C", brokerName: "broker-a")
         #expect(try NextBrokerIDRequest(sent(next.command, as: form)) == next)
@@ -45,7 +47,7 @@ struct ControllerTypesTests {
         #expect(try ApplyBrokerID(sent(returning.command, as: form)) == returning)
         let register = RegisterBrokerToController(
             clusterName: "C", brokerName: "broker-a", brokerID: 3, brokerAddress: "h:1",
-            replicationAddress: "h:2", incarnation: 9)
+            replicationAddress: "h:2", incarnation: 9, registerCheckCode: "c;1")
         #expect(try RegisterBrokerToController(sent(register.command, as: form)) == register)
         let alter = AlterSyncStateSet(
             brokerName: "broker-a", masterBrokerID: 1, masterEpoch: Epoch(2), syncStateSet: [1, 3],
@@ -135,6 +137,20 @@ struct ControllerTypesTests {
         let data = try SyncStateData(parsing: Array(text.utf8))
         #expect(String(decoding: data.encoded, as: UTF8.self) == text)
         #expect(data.groups["broker-a"]?.inSync.first?.report == nil)
+    }
+
+    @Test("what controllers have forgotten of a group travels with its state")
+    func forgottenGroups() throws {
+        let conflict = EpochConflict(
+            brokerID: 3, brokerAddress: "h:1", epoch: Epoch(9), groupEpoch: Epoch(2),
+            masterHasMore: false)
+        let forgotten = ForgottenGroup(
+            waitingFor: [1], members: [1, 2], replaced: [1], unvouched: [4],
+            masterEpoch: Epoch(9), syncStateSetEpoch: 3)
+        let group = GroupReplicas(
+            masterBrokerID: nil, masterAddress: "", masterEpoch: Epoch(2), syncStateSetEpoch: 1,
+            inSync: [], notInSync: [], recollecting: forgotten, conflicts: [conflict])
+        #expect(try GroupReplicas(parsing: group.encoded) == group)
     }
 
     @Test("what a replica reported travels with its state")

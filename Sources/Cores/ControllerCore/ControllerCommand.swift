@@ -10,6 +10,7 @@ package enum ControllerCommand: Hashable, Sendable {
     case noteConfirmed(NoteConfirmed)
     /// A controller's address; nil forgets it.
     case setController(id: String, address: String?)
+    case forgetFounder(ForgetFounder)
 
     package struct ApplyBrokerID: Hashable, Sendable {
         package var group: String
@@ -39,10 +40,12 @@ package enum ControllerCommand: Hashable, Sendable {
         package var address: String
         package var replicationAddress: String
         package var incarnation: UInt64
+        /// What the broker claimed its id with; nil: not said.
+        package var checkCode: String?
 
         package init(
             group: String, cluster: String, brokerID: Int64, address: String,
-            replicationAddress: String, incarnation: UInt64
+            replicationAddress: String, incarnation: UInt64, checkCode: String? = nil
         ) {
             self.group = group
             self.cluster = cluster
@@ -50,6 +53,7 @@ package enum ControllerCommand: Hashable, Sendable {
             self.address = address
             self.replicationAddress = replicationAddress
             self.incarnation = incarnation
+            self.checkCode = checkCode
         }
     }
 
@@ -130,6 +134,19 @@ package enum ControllerCommand: Hashable, Sendable {
         }
     }
 
+    package struct ForgetFounder: Hashable, Sendable {
+        package var group: String
+        /// The epoch that the proposer knew.
+        package var masterEpoch: Epoch
+        package var brokerID: Int64
+
+        package init(group: String, masterEpoch: Epoch, brokerID: Int64) {
+            self.group = group
+            self.masterEpoch = masterEpoch
+            self.brokerID = brokerID
+        }
+    }
+
     /// The broker group that it is about.
     package var group: String? {
         switch self {
@@ -139,6 +156,7 @@ package enum ControllerCommand: Hashable, Sendable {
         case .elect(let command): command.group
         case .clean(let command): command.group
         case .noteConfirmed(let command): command.group
+        case .forgetFounder(let command): command.group
         case .setController: nil
         }
     }

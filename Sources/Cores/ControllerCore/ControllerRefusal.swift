@@ -25,6 +25,12 @@ package enum ControllerRefusal: Error, Hashable, Sendable {
     case notAlive(Int64)
     case masterMissing(Int64)
 
+    /// The master keeps at least so many.
+    case setTooSmall(min: Int)
+    /// The broker does not show what its id was given for.
+    case otherCheckCode(Int64)
+    case notFounder(Int64)
+
     case masterStillExists(Int64)
     /// Nobody who may be elected is alive.
     case nobodyElectable(String)
@@ -62,6 +68,11 @@ extension ControllerRefusal: CustomStringConvertible {
         case .notRegistered(let id): "broker \(id) is not registered"
         case .notAlive(let id): "broker \(id) is not alive"
         case .masterMissing(let id): "the SyncStateSet lacks the master, broker \(id)"
+        case .setTooSmall(let min): "the SyncStateSet keeps at least \(min) members"
+        case .otherCheckCode(let id):
+            "the id \(id) was given for another check code than this one; a broker that never held "
+                + "messages joins with a new id when its directory is emptied, others keep their data"
+        case .notFounder(let id): "broker \(id) is not alone since the group was founded"
         case .masterStillExists(let id): "the master, broker \(id), is alive"
         case .nobodyElectable(let why): "nobody can be elected: \(why)"
         case .epochsExhausted: "no epoch is left"

@@ -1,4 +1,4 @@
-import MessageFormat
+package import MessageFormat
 package import Raft
 package import RemotingProtocol
 
@@ -27,6 +27,8 @@ package enum ControllerEvent: Hashable, Sendable {
     case electionProposed(group: String, because: String)
     /// A group without a master waits for somebody.
     case electionWaits(group: String, because: String)
+    /// A broker knows of an election that these controllers never held.
+    case epochConflict(group: String, brokerID: Int64, epoch: Epoch, newest: Epoch)
     /// No broker is heard here: somebody else shall lead.
     case officeLeft(to: NodeID)
     case refused(request: String, reason: String)
@@ -38,7 +40,8 @@ extension ControllerEvent {
     package var isWarning: Bool {
         switch self {
         case .roleChanged, .groupChanged, .brokerAlive: false
-        case .brokerDead, .electionProposed, .electionWaits, .officeLeft, .refused, .peerRefused:
+        case .brokerDead, .electionProposed, .electionWaits, .epochConflict, .officeLeft, .refused,
+            .peerRefused:
             true
         }
     }
@@ -61,6 +64,10 @@ extension ControllerEvent: CustomStringConvertible {
             "group \(group): an election, because \(reason)"
         case .electionWaits(let group, let reason):
             "group \(group): no election yet, because \(reason)"
+        case .epochConflict(let group, let id, let epoch, let newest):
+            "group \(group): broker \(id) knows of an election or a SyncStateSet of epoch "
+                + "\(epoch.value) that these controllers, in epoch \(newest.value), never held; they "
+                + "have lost their memory, or it belongs to another cluster. Its data is kept"
         case .officeLeft(let successor):
             "no broker is heard here, so \(successor) shall lead"
         case .refused(let request, let reason): "\(request) refused: \(reason)"

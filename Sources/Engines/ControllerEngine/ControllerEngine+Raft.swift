@@ -80,7 +80,10 @@ extension ControllerEngine {
             let before = name.flatMap { self.state.groups[$0] }
             outcome = self.state.apply(command)
             if let name {
-                if case .elect = command { self.duty.electing[name] = nil }
+                switch command {
+                case .elect, .forgetFounder: self.duty.electing[name] = nil
+                default: break
+                }
                 self.groupApplied(name, before: before)
             }
             if case .setController(let id, _) = command, outcome == .accepted,
@@ -96,6 +99,10 @@ extension ControllerEngine {
         let after = self.state.groups[name]
         guard before != after else { return }
         self.liveness.retain(after, named: name)
+        for (id, broker) in before?.brokers ?? [:]
+        where broker.registerCheckCode != after?.brokers[id]?.registerCheckCode {
+            self.liveness.forget(BrokerKey(group: name, brokerID: id))
+        }
         guard let view = after?.view, view != before?.view else { return }
         self.report(.groupChanged(name, view))
         let notification = RoleChangedNotification(view: view).command

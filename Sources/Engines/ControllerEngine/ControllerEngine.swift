@@ -156,7 +156,7 @@ extension ControllerEngine {
             Answer(
                 failure.code, self.leaderRemark,
                 fields: ControllerRedirect.fields(leaderAddress: self.leaderAddress))
-        case .notRegistered, .futureEpoch:
+        case .notRegistered, .futureEpoch, .knowsMore:
             // A follower may lag behind what the leader knows: brokers look at `isLeader`.
             Answer(failure.code, failure.remark, fields: self.leaderFields)
         default: Answer(failure.code, failure.remark)

@@ -41,6 +41,6 @@ extension BrokerReport {
                 RememberedSet(
                     masterEpoch: $0.masterEpoch, syncStateSetEpoch: $0.syncStateSetEpoch,
                     members: $0.members)
-            })
+            }, minInSync: heartbeat.minInSyncReplicas.map(Int.init))
     }
 }

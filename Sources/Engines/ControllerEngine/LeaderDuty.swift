@@ -13,6 +13,8 @@ struct LeaderDuty: Sendable {
     var firstHeard: [String: Tick] = [:]
     /// What was said last of groups that wait for their brokers.
     var waits: [String: String] = [:]
+    /// Brokers that know more than these controllers, as they were told to the log last.
+    var ahead: [String: [Int64]] = [:]
     var watchedAt: Tick?
     var notedAt: Tick?
     var promotedAt: Tick?
@@ -20,10 +22,10 @@ struct LeaderDuty: Sendable {
     var heard: Set<NodeID> = []
     /// Since when no broker is heard, though some are registered.
     var deafSince: Tick?
-
-    init() {}
     /// When brokers were allowed to be drained.
     var drained: [BrokerKey: Tick] = [:]
+
+    init() {}
 
     init(term: Term, since: Tick) {
         self.term = term
@@ -57,7 +59,11 @@ extension ControllerEngine {
     /// Elects when the master of a group is lost and somebody can follow.
     mutating func considerElection(of name: String) {
         guard self.raft.isLeaderReady, self.duty.electing[name] == nil,
-            let group = self.state.groups[name], let cause = self.causeOfElection(of: name, group)
+            let group = self.state.groups[name]
+        else { return }
+        self.tellOfBrokersAhead(of: name, group)
+        guard !self.forgetsFounder(of: name, group),
+            let cause = self.causeOfElection(of: name, group)
         else { return }
         guard let (cause, candidates) = self.ballot(of: name, group, cause) else { return }
         let command = ControllerCommand.elect(
@@ -74,7 +80,7 @@ extension ControllerEngine {
     private mutating func ballot(
         of name: String, _ group: GroupState, _ cause: ElectionCause
     ) -> (ElectionCause, [ElectionCandidate])? {
-        guard group.isNew else {
+        guard self.liveness.isForgotten(name, group) else {
             return self.candidates(of: name, group, cause).map { (cause, $0) }
         }
         do throws(ControllerRefusal) {
@@ -92,12 +98,24 @@ extension ControllerEngine {
         }
     }
 
-    /// Who may be elected in a group that these controllers know nothing of: when they have lost
-    /// their disks, its brokers know more.
+    /// Who may be elected in a group that these controllers know nothing of, or less: when they have
+    /// lost their disks, its brokers know more.
     func firstBallot(
         of name: String, _ group: GroupState
     ) throws(ControllerRefusal) -> (cause: ElectionCause, candidates: [ElectionCandidate]) {
+        if group.isFresh {
+            let ahead = Self.list(self.liveness.brokersAhead(of: name, group))
+            throw .nobodyElectable(
+                "broker \(Self.list(group.syncStateSet)) alone was elected and may have "
+                    + "acknowledged messages, and broker \(ahead) knows of an earlier life of the "
+                    + "group; force the election of one of them: what the other one alone has is "
+                    + "left behind")
+        }
         switch self.liveness.recollection(of: name, group) {
+        case .nothing where !group.isNew:
+            throw .nobodyElectable(
+                "the controllers have lost what they knew of the group, and no broker that is alive "
+                    + "remembers it")
         case .nothing:
             return (.masterLost(isGone: false), self.liveness.candidates(of: name, group))
         case .complete(let cause, let candidates): return (cause, candidates)
@@ -105,11 +123,13 @@ extension ControllerEngine {
             throw .nobodyElectable(
                 "the controllers know nothing of the group, and broker \(Self.list(ids)) has a log "
                     + "of it without the file syncStateSet, which says who else may have more")
-        case .waiting(let missing, let members):
+        case .waiting(let missing, let newest, let replaced):
             throw .nobodyElectable(
                 "the controllers have lost what they knew of the group; of the brokers "
-                    + "\(Self.list(members)), one of which has everything acknowledged, "
-                    + "\(Self.list(missing)) must still be heard")
+                    + "\(Self.list(newest.members)), one of which has everything acknowledged, "
+                    + "\(Self.list(missing)) must still be heard"
+                    + (replaced.isEmpty
+                        ? "" : "; another broker has the id \(Self.list(replaced)) now"))
         }
     }
 

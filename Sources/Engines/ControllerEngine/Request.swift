@@ -77,6 +77,10 @@ enum RequestFailure: Error {
     /// The group or broker that a heartbeat names is not known here.
     case notRegistered(String)
     case futureEpoch(Epoch, newest: Epoch)
+    /// The broker knows of an election that these controllers do not know.
+    case knowsMore(Epoch, newest: Epoch)
+    /// Another one than that over which the master is heard.
+    case strangeConnection(Int64)
     case invalid(String)
     case notLeader
     case busy(String)
@@ -85,8 +89,9 @@ enum RequestFailure: Error {
     /// starts.
     var isNoteworthy: Bool {
         switch self {
-        case .notLeader, .notRegistered: false
-        case .notSupported, .badField, .badBody, .missingBrokerID, .refused, .futureEpoch,
+        case .notLeader, .notRegistered, .knowsMore: false
+        case .strangeConnection, .notSupported, .badField, .badBody, .missingBrokerID, .refused,
+            .futureEpoch,
             .invalid, .busy:
             true
         }
@@ -100,7 +105,8 @@ enum RequestFailure: Error {
         case .missingBrokerID, .invalid: .controllerInvalidRequest
         case .refused(let refusal): refusal.code
         case .notRegistered: .controllerBrokerNeedToBeRegistered
-        case .futureEpoch: .controllerFencedMasterEpoch
+        case .futureEpoch, .knowsMore: .controllerFencedMasterEpoch
+        case .strangeConnection: .controllerInvalidMaster
         case .notLeader: .controllerNotLeader
         case .busy: .systemBusy
         }
@@ -117,6 +123,13 @@ enum RequestFailure: Error {
         case .refused(let refusal): refusal.description
         case .futureEpoch(let epoch, let newest):
             "the epoch \(epoch.value) was never given out, the newest is \(newest.value)"
+        case .knowsMore(let epoch, let newest):
+            "this broker knows of an election or a SyncStateSet of epoch \(epoch.value) that these "
+                + "controllers, in epoch \(newest.value), never held: they have lost their memory, "
+                + "or it belongs to another cluster; keep its data, `apus cluster health` says what "
+                + "to do"
+        case .strangeConnection(let id):
+            "only broker \(id) changes the SyncStateSet, over the connection of its heartbeats"
         case .notLeader: "this controller does not lead"
         }
     }
@@ -127,7 +140,8 @@ extension ControllerRefusal {
     /// requests see to.
     var code: ResponseCode {
         switch self {
-        case .unknownGroup, .unknownBroker, .otherCluster: .controllerBrokerNeedToBeRegistered
+        case .unknownGroup, .unknownBroker, .otherCluster, .otherCheckCode:
+            .controllerBrokerNeedToBeRegistered
         case .badName, .badAddress, .badController: .controllerInvalidRequest
         case .tooManyGroups, .tooManyBrokers, .idNotAvailable, .badCheckCode, .idGivenAway,
             .idInUse:
@@ -138,6 +152,8 @@ extension ControllerRefusal {
         case .masterMissing: .controllerAlterSyncStateSetFailed
         case .notRegistered: .controllerInvalidReplicas
         case .notAlive: .controllerBrokerNotAlive
+        case .setTooSmall: .controllerInvalidReplicas
+        case .notFounder: .controllerInvalidMaster
         case .masterStillExists: .controllerMasterStillExist
         case .nobodyElectable, .epochsExhausted: .controllerElectMasterFailed
         case .cleanRefused: .controllerInvalidCleanBrokerMetadata

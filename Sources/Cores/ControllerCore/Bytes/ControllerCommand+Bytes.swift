@@ -40,18 +40,20 @@ extension ControllerCommand {
     private enum Kind: UInt8 {
         case applyBrokerID = 1
         case registerBroker, alterSyncStateSet, elect, clean, noteConfirmed, setController
-        case reclaimBrokerID
+        case reclaimBrokerID, registerWithCode, forgetFounder
     }
 
     private var kind: Kind {
         switch self {
         case .applyBrokerID(let claim): claim.isReturning ? .reclaimBrokerID : .applyBrokerID
-        case .registerBroker: .registerBroker
+        case .registerBroker(let registration):
+            registration.checkCode == nil ? .registerBroker : .registerWithCode
         case .alterSyncStateSet: .alterSyncStateSet
         case .elect: .elect
         case .clean: .clean
         case .noteConfirmed: .noteConfirmed
         case .setController: .setController
+        case .forgetFounder: .forgetFounder
         }
     }
 
@@ -61,13 +63,14 @@ extension ControllerCommand {
         case .registerBroker(let registration):
             [
                 registration.group, registration.cluster, registration.address,
-                registration.replicationAddress,
+                registration.replicationAddress, registration.checkCode ?? "",
             ]
         case .alterSyncStateSet(let wish): [wish.group]
         case .elect(let election): [election.group]
         case .clean(let cleaning): [cleaning.group, cleaning.cluster]
         case .noteConfirmed(let note): [note.group]
         case .setController(let id, let address): [id, address ?? ""]
+        case .forgetFounder(let founder): [founder.group]
         }
     }
 
@@ -76,7 +79,7 @@ extension ControllerCommand {
         case .alterSyncStateSet(let wish): [wish.syncStateSet.count, wish.dead.count]
         case .elect(let election): [election.candidates.count, election.cause.idCount]
         case .clean(let cleaning): [cleaning.brokerIDs.count, cleaning.living.count]
-        case .applyBrokerID, .registerBroker, .noteConfirmed, .setController: []
+        case .applyBrokerID, .registerBroker, .noteConfirmed, .setController, .forgetFounder: []
         }
     }
 }
@@ -106,6 +109,10 @@ extension ControllerCommand {
         case .setController(let id, let address):
             writer.text(id)
             writer.optional(address) { $0.text($1) }
+        case .forgetFounder(let founder):
+            writer.text(founder.group)
+            writer.integer(founder.masterEpoch.value)
+            writer.integer(founder.brokerID)
         }
     }
 }
@@ -118,6 +125,7 @@ extension ControllerCommand.RegisterBroker {
         writer.text(self.address)
         writer.text(self.replicationAddress)
         writer.integer(self.incarnation)
+        if let checkCode = self.checkCode { writer.text(checkCode) }
     }
 }
 
@@ -206,12 +214,13 @@ extension ControllerCommand {
                     group: try reader.text(), cluster: try reader.text(),
                     brokerID: try reader.integer(), checkCode: try reader.text(),
                     isReturning: kind == .reclaimBrokerID))
-        case .registerBroker:
+        case .registerBroker, .registerWithCode:
             .registerBroker(
                 RegisterBroker(
                     group: try reader.text(), cluster: try reader.text(),
                     brokerID: try reader.integer(), address: try reader.text(),
-                    replicationAddress: try reader.text(), incarnation: try reader.integer()))
+                    replicationAddress: try reader.text(), incarnation: try reader.integer(),
+                    checkCode: kind == .registerWithCode ? try reader.text() : nil))
         case .alterSyncStateSet:
             .alterSyncStateSet(
                 AlterSyncStateSet(
@@ -236,6 +245,11 @@ extension ControllerCommand {
                 address: try reader.optional { reader throws(ControllerBytesError) in
                     try reader.text()
                 })
+        case .forgetFounder:
+            .forgetFounder(
+                ForgetFounder(
+                    group: try reader.text(), masterEpoch: try reader.epoch(),
+                    brokerID: try reader.integer()))
         }
     }
 

@@ -5,7 +5,9 @@ import MessageFormat
 /// Layout: magic `APCS` u32, version u8, the state, CRC-32C u32 over everything before. A snapshot
 /// comes from a disk or another machine: nothing in it is believed before it is checked.
 package enum ControllerSnapshot {
-    package static let formatVersion: UInt8 = 1
+    package static let formatVersion: UInt8 = 2
+    /// The oldest version that can be read.
+    private static let formatVersionMin: UInt8 = 1
     private static let magic: UInt32 = 0x4150_4353
     private static let checksumBytes = 4
 
@@ -40,21 +42,21 @@ package enum ControllerSnapshot {
             throw ControllerBytesError("the bytes are no snapshot of controllers")
         }
         let version = try reader.integer(UInt8.self)
-        guard version == Self.formatVersion else {
+        guard (Self.formatVersionMin...Self.formatVersion).contains(version) else {
             throw ControllerBytesError("snapshots of version \(version) are not known")
         }
-        let state = try Self.readState(from: &reader)
+        let state = try Self.readState(from: &reader, version)
         try reader.finish()
         return state
     }
 
     private static func readState(
-        from reader: inout ControllerBytesReader
+        from reader: inout ControllerBytesReader, _ version: UInt8
     ) throws(ControllerBytesError) -> ControllerState {
         var state = ControllerState()
         let groups = try reader.list(countMax: ControllerLimits.groupsMax) {
             reader throws(ControllerBytesError) in
-            (name: try reader.text(), group: try GroupState.read(from: &reader))
+            (name: try reader.text(), group: try GroupState.read(from: &reader, version))
         }
         for (name, group) in groups {
             if let problem = ControllerLimits.problem(withName: name) ?? group.problem {
@@ -86,6 +88,9 @@ extension GroupState {
         guard zip(self.syncStateSet, self.syncStateSet.dropFirst()).allSatisfy({ $0 < $1 }),
             self.syncStateSet.allSatisfy({ self.brokers[$0] != nil }), self.syncStateSetEpoch >= 0
         else { return "its SyncStateSet has strangers or is not sorted" }
+        guard !self.isFresh || (self.syncStateSet.count == 1 && self.forgotten == nil),
+            self.forgotten == nil || (self.masterBrokerID == nil && self.syncStateSet.isEmpty)
+        else { return "its founder is not alone" }
         if let master = self.masterBrokerID {
             guard self.brokers[master] != nil, self.syncStateSet.contains(master),
                 self.masterEpoch > Epoch(0)
@@ -107,17 +112,24 @@ extension GroupState {
         writer.integer(self.syncStateSetEpoch)
         writer.integer(self.confirmed.bytes)
         writer.integer(self.cleanSince.value)
+        writer.bool(self.isFresh)
+        writer.optional(self.forgotten) { writer, founder in
+            writer.integer(founder.brokerID)
+            writer.text(founder.checkCode)
+            writer.bool(founder.isReplaced)
+        }
         writer.list(self.brokers.sorted { $0.key < $1.key }) { writer, entry in
             writer.integer(entry.key)
             writer.text(entry.value.registerCheckCode)
             writer.text(entry.value.address)
             writer.text(entry.value.replicationAddress)
             writer.integer(entry.value.incarnation)
+            writer.bool(entry.value.showsCheckCode)
         }
     }
 
     fileprivate static func read(
-        from reader: inout ControllerBytesReader
+        from reader: inout ControllerBytesReader, _ version: UInt8
     ) throws(ControllerBytesError) -> Self {
         var group = Self(cluster: try reader.text())
         group.nextBrokerID = try reader.integer()
@@ -130,9 +142,13 @@ extension GroupState {
         group.syncStateSetEpoch = try reader.integer()
         group.confirmed = try reader.position()
         group.cleanSince = try reader.epoch()
+        if version > 1 { try group.readFounding(from: &reader) }
         let brokers = try reader.list(countMax: ControllerLimits.brokersMax) {
             reader throws(ControllerBytesError) in
-            (id: try reader.integer(Int64.self), broker: try RegisteredBroker.read(from: &reader))
+            (
+                id: try reader.integer(Int64.self),
+                broker: try RegisteredBroker.read(from: &reader, version)
+            )
         }
         for (id, broker) in brokers {
             guard group.brokers.updateValue(broker, forKey: id) == nil else {
@@ -143,14 +159,28 @@ extension GroupState {
     }
 }
 
+extension GroupState {
+    fileprivate mutating func readFounding(
+        from reader: inout ControllerBytesReader
+    ) throws(ControllerBytesError) {
+        self.isFresh = try reader.bool()
+        self.forgotten = try reader.optional { reader throws(ControllerBytesError) in
+            ForgottenFounder(
+                brokerID: try reader.integer(Int64.self), checkCode: try reader.text(),
+                isReplaced: try reader.bool())
+        }
+    }
+}
+
 extension RegisteredBroker {
     fileprivate static func read(
-        from reader: inout ControllerBytesReader
+        from reader: inout ControllerBytesReader, _ version: UInt8
     ) throws(ControllerBytesError) -> Self {
         var broker = Self(registerCheckCode: try reader.text())
         broker.address = try reader.text()
         broker.replicationAddress = try reader.text()
         broker.incarnation = try reader.integer()
+        if version > 1 { broker.showsCheckCode = try reader.bool() }
         return broker
     }
 }

@@ -12,15 +12,30 @@ extension ControllerState {
             livingMaster: election.livingMaster)
         switch decision {
         case .clear: group.clearMaster()
-        case .elect(let winner, let set, let epoch): group.crown(winner, set, epoch)
+        case .elect(let winner, let set, let epoch):
+            group.isFresh = group.isFounding(election.cause, winner, set)
+            group.crown(winner, set, epoch, isRecovered: election.cause.isRecovered)
         }
         self.groups[election.group] = group
     }
 }
 
 extension GroupState {
-    fileprivate mutating func crown(_ winner: ElectionCandidate, _ set: [Int64], _ epoch: Epoch) {
-        if !self.syncStateSet.contains(winner.brokerID) || !winner.isIntact {
+    /// The first election of a broker that has nothing, or the next one of the same.
+    fileprivate func isFounding(
+        _ cause: ElectionCause, _ winner: ElectionCandidate, _ set: [Int64]
+    ) -> Bool {
+        if self.isNew {
+            return !cause.isRecovered && winner.lastEpoch == Epoch(0)
+                && set == [winner.brokerID]
+        }
+        return self.isFresh && self.syncStateSet == set && winner.isIntact
+    }
+
+    fileprivate mutating func crown(
+        _ winner: ElectionCandidate, _ set: [Int64], _ epoch: Epoch, isRecovered: Bool
+    ) {
+        if isRecovered || !self.syncStateSet.contains(winner.brokerID) || !winner.isIntact {
             // Unclean or first: what was confirmed before says nothing about this log. Only after
             // the controllers' loss a first winner has others beside it: they may follow it once
             // they have all that it had.
@@ -33,5 +48,6 @@ extension GroupState {
         self.masterEpoch = epoch
         self.syncStateSet = set
         self.syncStateSetEpoch += 1
+        self.forgotten = nil
     }
 }

@@ -38,10 +38,12 @@ package enum ElectionCause: Hashable, Sendable {
     case designated(Int64)
     /// An operator accepts that acknowledged messages are lost; nil: the best of all.
     case forced(Int64?)
-    /// The controllers have lost what they knew of the group: the candidates are all of the newest
+    /// The controllers have lost what they knew of the group, or know an older state of it: the candidates are all of the newest
     /// SyncStateSet that brokers remember, and no epoch up to this may be given out again.
     /// `keeping` are those of them that stay beside the winner, if they have kept their logs.
     case recovered(above: Epoch, keeping: [Int64] = [])
+
+    var isRecovered: Bool { if case .recovered = self { true } else { false } }
 }
 
 /// Decides who becomes master.
@@ -89,14 +91,17 @@ package enum MasterElection {
             }
             return try group.electing(winner, beside: stay, of: registered)
         case .recovered(let epoch, let keeping):
-            guard let winner = safe.min(by: group.isBetter) else {
+            if let master = livingMaster { throw .masterStillExists(master) }
+            let whole = registered.filter(group.mayLeadRecovered)
+            guard let winner = whole.min(by: group.hasBetterLog) else {
                 throw group.nobody(registered)
             }
             // How far reports say that their logs reach differs by what came between them.
             let stay = registered.filter {
                 keeping.contains($0.brokerID) && $0.lastEpoch == winner.lastEpoch
             }
-            return try group.electing(winner, beside: stay, of: registered, above: epoch)
+            return try group.electing(
+                winner, beside: stay, of: registered, above: epoch, keepsAbsent: false)
         case .forced(let id):
             return try Self.force(
                 id, group, registered: registered, safe: safe, beside: stay,
@@ -131,6 +136,10 @@ extension GroupState {
     /// The newest epoch in the log, then the longest log, then priority, then the smallest id.
     fileprivate func isBetter(_ one: ElectionCandidate, _ other: ElectionCandidate) -> Bool {
         if !self.isNew, one.isReluctant != other.isReluctant { return other.isReluctant }
+        return self.hasBetterLog(one, other)
+    }
+
+    fileprivate func hasBetterLog(_ one: ElectionCandidate, _ other: ElectionCandidate) -> Bool {
         if one.lastEpoch != other.lastEpoch { return one.lastEpoch > other.lastEpoch }
         if one.maxOffset != other.maxOffset { return one.maxOffset > other.maxOffset }
         if one.priority != other.priority { return one.priority < other.priority }
@@ -143,6 +152,11 @@ extension GroupState {
     private func isEpochPlausible(_ candidate: ElectionCandidate) -> Bool {
         candidate.lastEpoch
             <= (self.isNew ? ControllerLimits.foreignEpochMax : self.masterEpoch)
+    }
+
+    /// Of a group whose controllers know less than its brokers.
+    fileprivate func mayLeadRecovered(_ candidate: ElectionCandidate) -> Bool {
+        candidate.isIntact && candidate.lastEpoch <= ControllerLimits.foreignEpochMax
     }
 
     fileprivate func maySafelyLead(_ candidate: ElectionCandidate) -> Bool {
@@ -159,11 +173,12 @@ extension GroupState {
     /// drops them when its own minimum allows it.
     fileprivate func electing(
         _ winner: ElectionCandidate, beside others: [ElectionCandidate],
-        of candidates: [ElectionCandidate], above epoch: Epoch = Epoch(0)
+        of candidates: [ElectionCandidate], above epoch: Epoch = Epoch(0),
+        keepsAbsent: Bool = true
     ) throws(ControllerRefusal) -> MasterElection.Decision {
         let stay = others.map(\.brokerID)
         var set = Set(stay).union([winner.brokerID])
-        if set.count == 1, stay == [winner.brokerID] {
+        if keepsAbsent, set.count == 1, stay == [winner.brokerID] {
             let present = candidates.map(\.brokerID)
             set.formUnion(Set(self.syncStateSet).subtracting(present))
         }

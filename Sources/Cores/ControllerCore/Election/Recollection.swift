@@ -1,7 +1,7 @@
 import MessageFormat
 
-/// What a group's brokers know of it when the controllers know nothing: it is new, or the
-/// controllers have lost their disks.
+/// What a group's brokers know of it when the controllers know nothing, or less: it is new, or the
+/// controllers have lost their disks or were restored from an older copy.
 ///
 /// The newest SyncStateSet that anybody remembers contains somebody who holds everything
 /// acknowledged: a set only grows by a master that has written the growth down before, and an
@@ -12,7 +12,8 @@ package enum Recollection: Hashable, Sendable {
     case nothing
     /// These come with a log of such a group and without a memory of it.
     case unvouched([Int64])
-    case waiting(for: [Int64], of: [Int64])
+    /// `replaced`: those missing whose ids other brokers have.
+    case waiting(for: [Int64], of: RememberedSet, replaced: [Int64])
     /// Everybody who counts is alive.
     case complete(ElectionCause, [ElectionCandidate])
 }
@@ -23,19 +24,22 @@ extension BrokerLiveness {
             group.brokers[$0.key] != nil
                 && $0.value.report.newestEpoch <= ControllerLimits.foreignEpochMax
         }
-        let memories = lives.values.compactMap(\.report.remembered)
-        guard let newest = memories.max(by: { $0.order < $1.order }) else {
-            let strangers = lives.filter { $0.value.isAlive && $0.value.report.hasBeenLed }
-            return strangers.isEmpty ? .nothing : .unvouched(strangers.keys.sorted())
+        let memories = lives.reduce(into: [:]) {
+            $0[$1.key] = group.memory(of: $1.key, $1.value.report)
         }
-        let sets = memories.filter { $0.order == newest.order }.map { Set($0.members) }
-        let members = Set(sets.joined())
+        guard var newest = memories.values.max(by: { $0.order < $1.order }),
+            group.isUnknown || group.isFresh || newest.order > group.order
+        else { return Self.unvouched(lives, group) }
+        let sets = memories.values.filter { $0.order == newest.order }.map { Set($0.members) }
+        newest.members = Set(sets.joined()).sorted()
         // A broker with an empty directory may have been given the id of one that is to come.
-        let missing = members.filter {
-            lives[$0].map { !$0.isAlive || $0.report.remembered == nil } ?? true
+        let missing = newest.members.filter {
+            memories[$0] == nil || lives[$0]?.isAlive != true
         }
         guard missing.isEmpty else {
-            return .waiting(for: missing.sorted(), of: members.sorted())
+            return .waiting(
+                for: missing, of: newest,
+                replaced: missing.filter { lives[$0]?.isAlive == true })
         }
         // Whose log ends before what it knows to be confirmed says itself that it lost something.
         let keeping = Self.committed(sets).filter {
@@ -43,7 +47,19 @@ extension BrokerLiveness {
         }
         return .complete(
             self.recovery(of: name, group, keeping: keeping),
-            self.recovering(members, lives.mapValues(\.report)))
+            Self.recovering(newest, lives.mapValues(\.report)))
+    }
+
+    private static func unvouched(
+        _ lives: [Int64: BrokerLife], _ group: GroupState
+    ) -> Recollection {
+        let strangers = lives.filter { id, life in
+            life.isAlive
+                && (group.isUnknown
+                    ? life.report.hasBeenLed && id != group.forgotten?.brokerID
+                    : group.knowsLess(than: life.report, of: id))
+        }
+        return strangers.isEmpty ? .nothing : .unvouched(strangers.keys.sorted())
     }
 
     /// An election in a group that the controllers have forgotten.
@@ -65,13 +81,21 @@ extension BrokerLiveness {
         return sets.dropFirst().reduce(first) { $0.intersection($1) }.sorted()
     }
 
-    private func recovering(
-        _ members: Set<Int64>, _ reports: [Int64: BrokerReport]
+    /// Reports are a little old. The master that serves in the newest epoch has everything whatever
+    /// came between them, so while it is there nobody else will do.
+    private static func recovering(
+        _ newest: RememberedSet, _ reports: [Int64: BrokerReport]
     ) -> [ElectionCandidate] {
-        let reports = reports.filter { members.contains($0.key) }
+        let reports = reports.filter { newest.members.contains($0.key) }
         let confirmed = reports.values.map(\.confirmOffset).max() ?? .zero
+        let whole = reports.filter { $0.value.maxOffset >= confirmed }
+        let serving = whole.filter {
+            $0.value.role == .master && $0.value.masterEpoch == newest.masterEpoch
+                && $0.value.lastEpoch == newest.masterEpoch
+        }
+        let electable = serving.count == 1 ? serving : whole
         return reports.sorted { $0.key < $1.key }.map {
-            ElectionCandidate($0.key, $0.value, isIntact: $0.value.maxOffset >= confirmed)
+            ElectionCandidate($0.key, $0.value, isIntact: electable[$0.key] != nil)
         }
     }
 }
@@ -87,7 +111,7 @@ extension ElectionCandidate {
 }
 
 extension RememberedSet {
-    fileprivate var order: (UInt32, Int32) { (self.masterEpoch.value, self.syncStateSetEpoch) }
+    var order: (UInt32, Int32) { (self.masterEpoch.value, self.syncStateSetEpoch) }
 }
 
 extension BrokerReport {

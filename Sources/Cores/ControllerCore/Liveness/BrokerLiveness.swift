@@ -95,6 +95,11 @@ extension BrokerLiveness {
         }
     }
 
+    /// The id belongs to another broker now.
+    package mutating func forget(_ key: BrokerKey) {
+        self.groups[key.group]?[key.brokerID] = nil
+    }
+
     private mutating func forgiveSilence(at now: Tick) {
         for (name, group) in self.groups {
             for id in group.keys where group[id]?.isAlive == true {
@@ -193,6 +198,8 @@ extension BrokerLiveness {
             return life.isAlive || group.isMasterReplaced ? .gone : .unknown
         }
         guard life.isAlive else { return group.isMasterReplaced ? .gone : .dead }
+        // It obeys an election that these controllers know nothing of.
+        if group.knowsLess(than: life.report, of: id) { return .dead }
         if self.isIdle(life, in: group.masterEpoch, at: now) { return .dead }
         return .alive(id)
     }

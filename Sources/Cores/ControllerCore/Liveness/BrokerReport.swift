@@ -16,11 +16,13 @@ package struct BrokerReport: Hashable, Sendable {
     package var role: Role
     /// Who may hold what was acknowledged, as the broker has it on disk.
     package var remembered: RememberedSet?
+    /// As master it acknowledges nothing with fewer members in the SyncStateSet; nil: not said.
+    package var minInSync: Int?
 
     package init(
         incarnation: UInt64, masterEpoch: Epoch, lastEpoch: Epoch, maxOffset: PhysicalOffset,
         confirmOffset: PhysicalOffset, priority: Int32, role: Role,
-        remembered: RememberedSet? = nil
+        remembered: RememberedSet? = nil, minInSync: Int? = nil
     ) {
         self.incarnation = incarnation
         self.masterEpoch = masterEpoch
@@ -30,10 +32,11 @@ package struct BrokerReport: Hashable, Sendable {
         self.priority = priority
         self.role = role
         self.remembered = remembered
+        self.minInSync = minInSync
     }
 
     /// The newest epoch that the broker knows anything of.
-    var newestEpoch: Epoch {
+    package var newestEpoch: Epoch {
         max(self.lastEpoch, self.masterEpoch, self.remembered?.masterEpoch ?? Epoch(0))
     }
 }

@@ -12,13 +12,8 @@ extension ControllerState {
         var group = try self.groupToJoin(claim)
         if let holder = group.brokers[claim.brokerID] {
             // The answer to the first claim was lost.
-            guard holder.registerCheckCode == claim.checkCode else {
-                if claim.isReturning {
-                    throw .idGivenAway(claim.brokerID, address: holder.address)
-                }
-                throw .idNotAvailable(claim.brokerID, next: group.nextBrokerID)
-            }
-            return
+            if holder.registerCheckCode == claim.checkCode { return }
+            try group.makeRoom(for: claim, holder)
         }
         let idMax = claim.isReturning ? ControllerLimits.returningBrokerIDMax : group.nextBrokerID
         guard claim.brokerID <= max(idMax, group.nextBrokerID) else {
@@ -27,6 +22,9 @@ extension ControllerState {
         guard group.brokers.count < ControllerLimits.brokersMax,
             claim.brokerID < ControllerLimits.brokerIDMax
         else { throw .tooManyBrokers(max: ControllerLimits.brokersMax) }
+        if let founder = group.forgotten, founder.brokerID == claim.brokerID, claim.isReturning {
+            group.forgotten?.isReplaced = claim.checkCode != founder.checkCode
+        }
         group.brokers[claim.brokerID] = RegisteredBroker(registerCheckCode: claim.checkCode)
         group.nextBrokerID = max(group.nextBrokerID, claim.brokerID + 1)
         self.groups[claim.group] = group
@@ -84,6 +82,7 @@ extension ControllerState {
             }
         }
         guard !registration.address.isEmpty else { throw .badAddress("the address is missing") }
+        try broker.check(registration.checkCode, of: registration.brokerID)
         broker.address = registration.address
         broker.replicationAddress = registration.replicationAddress
         broker.incarnation = registration.incarnation
@@ -108,7 +107,35 @@ extension ControllerState {
     }
 }
 
+extension RegisteredBroker {
+    /// Whoever showed the code once must show it from then on; brokers of earlier versions have none.
+    fileprivate mutating func check(
+        _ code: String?, of id: Int64
+    ) throws(ControllerRefusal) {
+        guard let code else {
+            guard !self.showsCheckCode else { throw .otherCheckCode(id) }
+            return
+        }
+        guard code == self.registerCheckCode else { throw .otherCheckCode(id) }
+        self.showsCheckCode = true
+    }
+}
+
 extension GroupState {
+    /// Only a founder whose election was taken back gives up its id: to the broker that had it
+    /// before.
+    fileprivate mutating func makeRoom(
+        for claim: ControllerCommand.ApplyBrokerID, _ holder: RegisteredBroker
+    ) throws(ControllerRefusal) {
+        guard claim.isReturning else {
+            throw .idNotAvailable(claim.brokerID, next: self.nextBrokerID)
+        }
+        guard let forgotten = self.forgotten, forgotten.brokerID == claim.brokerID,
+            !forgotten.isReplaced
+        else { throw .idGivenAway(claim.brokerID, address: holder.address) }
+        self.brokers[claim.brokerID] = nil
+    }
+
     /// Forgetting the last member of the SyncStateSet while others remain would leave a group that
     /// nobody may lead, so that is refused: elect another by force first.
     fileprivate mutating func forget(_ ids: Set<Int64>) throws(ControllerRefusal) {

@@ -13,6 +13,7 @@ extension ControllerState {
         try group.check(wish, wanted)
         group.syncStateSet = wanted
         group.syncStateSetEpoch += 1
+        if wanted.count > 1 { group.isFresh = false }
         self.groups[wish.group] = group
     }
 }

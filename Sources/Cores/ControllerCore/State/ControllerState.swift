@@ -23,6 +23,7 @@ package struct ControllerState: Hashable, Sendable {
             case .clean(let cleaning): try self.clean(cleaning)
             case .noteConfirmed(let note): try self.note(note)
             case .setController(let id, let address): try self.setController(id, address)
+            case .forgetFounder(let founder): try self.forget(founder)
             }
             return .accepted
         } catch {

@@ -19,11 +19,20 @@ package struct GroupState: Hashable, Sendable {
     package internal(set) var confirmed = PhysicalOffset.zero
     /// The newest election that may have lost something; later ones kept all that was confirmed.
     package internal(set) var cleanSince = Epoch(0)
+    /// These controllers founded the group with the election of an empty broker, and its SyncStateSet
+    /// never had a second member: should others know of an earlier life of the group, that election
+    /// can be taken back.
+    package internal(set) var isFresh = false
+    /// The founding election that was taken back; nil: the group goes on from what is known here.
+    package internal(set) var forgotten: ForgottenFounder?
 
     init(cluster: String) { self.cluster = cluster }
 
     /// Nobody was ever elected, as far as these controllers know.
     package var isNew: Bool { self.masterEpoch == Epoch(0) }
+
+    /// Only brokers can say who has what was acknowledged.
+    package var isUnknown: Bool { self.isNew || self.forgotten != nil }
 
     package var master: RegisteredBroker? { self.masterBrokerID.flatMap { self.brokers[$0] } }
 
@@ -31,6 +40,14 @@ package struct GroupState: Hashable, Sendable {
     package var isMasterReplaced: Bool {
         self.master.map { $0.incarnation != self.masterIncarnation } ?? false
     }
+}
+
+/// The broker that led a group before it was known that the group had lived earlier.
+package struct ForgottenFounder: Hashable, Sendable {
+    package internal(set) var brokerID: Int64
+    package internal(set) var checkCode: String
+    /// The broker that had this id in the earlier life has it again.
+    package internal(set) var isReplaced = false
 }
 
 /// A broker that has an id.
@@ -41,6 +58,8 @@ package struct RegisteredBroker: Hashable, Sendable {
     /// What the broker showed when it claimed its id: who shows it again is the same broker.
     package let registerCheckCode: String
     package internal(set) var incarnation: UInt64 = 0
+    /// It has shown its check code when it registered, so whoever does not is somebody else.
+    package internal(set) var showsCheckCode = false
 
     init(registerCheckCode: String) { self.registerCheckCode = registerCheckCode }
 }

@@ -25,6 +25,13 @@ extension ControllerEngine {
                     group: key.group, brokerID: key.brokerID, address: heartbeat.brokerAddress))
         }
         self.considerElection(of: key.group)
+        // A follower may not know the newest epoch yet.
+        if self.raft.isLeaderReady,
+            group.knowsLess(than: BrokerReport(heartbeat), of: heartbeat.brokerID)
+        {
+            let epoch = BrokerReport(heartbeat).newestEpoch
+            throw .knowsMore(epoch, newest: group.masterEpoch)
+        }
         let answer = BrokerHeartbeatAnswer(
             view: group.view, isLeader: self.isLeader, controllerLeaderAddress: self.leaderAddress)
         return Answer(fields: answer.fields, body: answer.body)
@@ -45,9 +52,16 @@ extension ControllerEngine {
                 "broker \(name)/\(heartbeat.brokerID) is registered "
                     + (broker.address.isEmpty ? "without an address" : "at \(broker.address)"))
         }
-        // A follower may not know the newest epoch yet.
-        let epoch = max(heartbeat.lastEpoch, heartbeat.masterEpoch)
-        if self.raft.isLeaderReady, group.masterEpoch > Epoch(0), epoch > group.masterEpoch {
+        guard !broker.showsCheckCode || broker.registerCheckCode == heartbeat.registerCheckCode
+        else {
+            throw .notRegistered(
+                "broker \(name)/\(heartbeat.brokerID) has shown another check code than this one")
+        }
+        // What no controllers of any life can have given out.
+        let epoch = BrokerReport(heartbeat).newestEpoch
+        if self.raft.isLeaderReady, epoch > ControllerLimits.foreignEpochMax,
+            epoch > group.masterEpoch
+        {
             throw .futureEpoch(epoch, newest: group.masterEpoch)
         }
         return group
@@ -63,15 +77,17 @@ extension ControllerEngine {
         let key = BrokerKey(group: sent.brokerName, brokerID: sent.brokerID)
         if let life = self.liveness.life(of: key), life.isAlive,
             life.report.incarnation != sent.incarnation,
-            let known = self.state.groups[key.group]?.brokers[key.brokerID]?.address,
-            known != sent.brokerAddress
+            let known = self.state.groups[key.group]?.brokers[key.brokerID],
+            known.address != sent.brokerAddress,
+            // Another broker claims the id anew, and hears then who has it.
+            sent.registerCheckCode.map({ $0 == known.registerCheckCode }) ?? true
         {
-            throw .refused(.idInUse(sent.brokerID, address: known))
+            throw .refused(.idInUse(sent.brokerID, address: known.address))
         }
         let registration = ControllerCommand.RegisterBroker(
             group: sent.brokerName, cluster: sent.clusterName, brokerID: sent.brokerID,
             address: sent.brokerAddress, replicationAddress: sent.replicationAddress,
-            incarnation: sent.incarnation)
+            incarnation: sent.incarnation, checkCode: sent.registerCheckCode)
         try self.proposeUnlessRefused(
             .registerBroker(registration), for: request, .view(group: sent.brokerName))
     }
@@ -109,6 +125,7 @@ extension ControllerEngine {
         let sent = try command.parsed { command throws(HeaderFieldError) in
             try AlterSyncStateSet(command)
         }
+        try self.checkOrigin(of: sent, request)
         let wish = ControllerCommand.AlterSyncStateSet(
             group: sent.brokerName, masterBrokerID: sent.masterBrokerID,
             masterEpoch: sent.masterEpoch, syncStateSet: sent.syncStateSet,
@@ -117,8 +134,28 @@ extension ControllerEngine {
             .alterSyncStateSet(wish), for: request, .alter(group: sent.brokerName))
     }
 
-    /// Brokers that were heard and are so no longer.
-    private func dead(in group: String) -> [Int64] {
-        self.liveness.lives(of: group).filter { !$0.value.isAlive }.keys.sorted()
+    /// Ids and epochs are no secret: the wish must come from where the master is heard.
+    private func checkOrigin(
+        of sent: AlterSyncStateSet, _ request: Request
+    ) throws(RequestFailure) {
+        guard let group = self.state.groups[sent.brokerName],
+            group.masterBrokerID == sent.masterBrokerID
+        else { return }
+        let key = BrokerKey(group: sent.brokerName, brokerID: sent.masterBrokerID)
+        guard let life = self.liveness.life(of: key), life.isAlive,
+            life.connection == request.connection.value,
+            life.report.incarnation == group.masterIncarnation
+        else { throw .strangeConnection(sent.masterBrokerID) }
+        let wanted = Set(sent.syncStateSet).count
+        guard let min = life.report.minInSync, wanted < min, wanted < group.syncStateSet.count
+        else { return }
+        throw .refused(.setTooSmall(min: min))
+    }
+
+    /// Brokers that were heard and are so no longer, or that cannot follow this master.
+    private func dead(in name: String) -> [Int64] {
+        let dead = self.liveness.lives(of: name).filter { !$0.value.isAlive }.keys
+        let ahead = self.state.groups[name].map { self.liveness.brokersAhead(of: name, $0) } ?? []
+        return Set(dead).union(ahead).sorted()
     }
 }

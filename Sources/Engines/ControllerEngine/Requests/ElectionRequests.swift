@@ -18,8 +18,9 @@ extension ControllerEngine {
             throw .refused(.otherCluster(group: sent.brokerName, cluster: group.cluster))
         }
         let life = self.liveness.master(of: sent.brokerName, group, at: self.now.tick)
+        let isAlive = if case .alive = life { true } else { false }
         let (cause, candidates) =
-            group.isNew
+            self.liveness.isForgotten(sent.brokerName, group) && !isAlive
             ? try self.firstBallot(sent, group)
             : (
                 try self.cause(sent, life),
@@ -42,12 +43,12 @@ extension ControllerEngine {
         }
         if sent.force {
             let living = self.liveness.candidates(of: sent.brokerName, group)
-            let vouched = living.filter { sent.brokerID == nil || $0.brokerID == sent.brokerID }
-                .map { candidate in
-                    var candidate = candidate
-                    candidate.isIntact = true
-                    return candidate
-                }
+            let vouched = living.filter { self.mayBeForced($0.brokerID, by: sent, group) }.map {
+                candidate in
+                var candidate = candidate
+                candidate.isIntact = true
+                return candidate
+            }
             return (self.liveness.recovery(of: sent.brokerName, group), vouched)
         }
         if sent.designateElect, sent.brokerID == nil { throw .missingBrokerID }
@@ -61,6 +62,12 @@ extension ControllerEngine {
         } catch {
             throw .refused(error)
         }
+    }
+
+    /// A founder that was set aside has nothing of the group's earlier life: only by its name.
+    private func mayBeForced(_ id: Int64, by sent: ElectMaster, _ group: GroupState) -> Bool {
+        if let wanted = sent.brokerID { return id == wanted }
+        return group.forgotten.map { $0.isReplaced || $0.brokerID != id } ?? true
     }
 
     private func cause(
@@ -104,20 +111,13 @@ extension ControllerEngine {
                         + "cleaned, too"))
         }
         let living = self.liveness.lives(of: sent.brokerName).filter { $0.value.isAlive }
+        try self.checkRest(of: sent, living: Set(living.keys))
         let cleaning = ControllerCommand.Clean(
             group: sent.brokerName, cluster: sent.clusterName, brokerIDs: sent.brokerIDs,
             living: living.keys.sorted(), cleansLiving: sent.isCleanLivingBroker)
         try self.propose(.clean(cleaning), for: request, .clean)
     }
 
-    /// Beyond the timeout of heartbeats: connections of brokers take a moment.
-        try self.checkRest(of: sent, living: Set(living.keys))
-    private static let cleaningCaution = Duration.seconds(2)
-
-    /// The answer to a write that was applied.
-    func answer(to kind: WriteKind, _ outcome: ControllerOutcome) -> Answer {
-        switch outcome {
-        case .accepted: self.success(of: kind)
     /// The members that are left may have lost their disks without anybody knowing. With the whole
     /// group forgotten nothing is pretended.
     private func checkRest(
@@ -137,6 +137,13 @@ extension ControllerEngine {
                     + "remain, \(Self.list(rest.sorted())): start one of them before"))
     }
 
+    /// Beyond the timeout of heartbeats: connections of brokers take a moment.
+    private static let cleaningCaution = Duration.seconds(2)
+
+    /// The answer to a write that was applied.
+    func answer(to kind: WriteKind, _ outcome: ControllerOutcome) -> Answer {
+        switch outcome {
+        case .accepted: self.success(of: kind)
         case .refused(let refusal): self.refusal(refusal, of: kind)
         }
     }

@@ -92,7 +92,8 @@ extension ControllerEngine {
             masterBrokerID: group.masterBrokerID, masterAddress: group.master?.address ?? "",
             masterEpoch: group.masterEpoch, syncStateSetEpoch: group.syncStateSetEpoch,
             inSync: states.filter { group.syncStateSet.contains($0.brokerID) },
-            notInSync: states.filter { !group.syncStateSet.contains($0.brokerID) })
+            notInSync: states.filter { !group.syncStateSet.contains($0.brokerID) },
+            recollecting: self.recollecting(name, group), conflicts: self.conflicts(name, group))
     }
 
     private func replica(_ id: Int64, _ name: String, _ group: GroupState) -> ReplicaState {

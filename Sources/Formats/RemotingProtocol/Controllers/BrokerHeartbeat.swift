@@ -32,13 +32,18 @@ package struct BrokerHeartbeat: Hashable, Sendable {
     /// Who may hold what was acknowledged, as far as the broker has it on disk; nil: it never was
     /// in a group with a master.
     package var remembered: RememberedSyncStateSet?
+    /// As master it acknowledges nothing with fewer members in the SyncStateSet; nil: not said.
+    package var minInSyncReplicas: Int32?
+    /// What it claimed its id with; nil: it does not know any more.
+    package var registerCheckCode: String?
 
     package init(
         clusterName: String, brokerName: String, brokerID: Int64, brokerAddress: String,
         replicationAddress: String, incarnation: UInt64, masterEpoch: Epoch, lastEpoch: Epoch,
         maxOffset: PhysicalOffset, confirmOffset: PhysicalOffset,
         timeoutMilliseconds: Int64? = nil, electionPriority: Int32 = .max, role: Role,
-        remembered: RememberedSyncStateSet? = nil
+        remembered: RememberedSyncStateSet? = nil, minInSyncReplicas: Int32? = nil,
+        registerCheckCode: String? = nil
     ) {
         self.clusterName = clusterName
         self.brokerName = brokerName
@@ -54,6 +59,8 @@ package struct BrokerHeartbeat: Hashable, Sendable {
         self.electionPriority = electionPriority
         self.role = role
         self.remembered = remembered
+        self.minInSyncReplicas = minInSyncReplicas
+        self.registerCheckCode = registerCheckCode
     }
 }
 
@@ -73,7 +80,9 @@ extension BrokerHeartbeat {
             timeoutMilliseconds: try command.int64("heartbeatTimeoutMills"),
             electionPriority: try command.int32("electionPriority") ?? .max,
             role: try Self.role(command.nonEmptyString("role")),
-            remembered: try RememberedSyncStateSet(command))
+            remembered: try RememberedSyncStateSet(command),
+            minInSyncReplicas: try command.int32("minInSyncReplicas"),
+            registerCheckCode: command.nonEmptyString("registerCheckCode"))
     }
 
     /// Brokers that do not say it are taken for replicas: nothing depends on it but what is shown.
@@ -104,6 +113,10 @@ extension BrokerHeartbeat {
             fields.append(HeaderField("heartbeatTimeoutMills", timeout))
         }
         fields += self.remembered?.fields ?? []
+        if let min = self.minInSyncReplicas { fields.append(HeaderField("minInSyncReplicas", min)) }
+        if let code = self.registerCheckCode {
+            fields.append(HeaderField("registerCheckCode", code))
+        }
         return RemotingCommand(.brokerHeartbeat, fields)
     }
 }

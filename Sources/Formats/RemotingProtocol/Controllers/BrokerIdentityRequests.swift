@@ -103,10 +103,12 @@ package struct RegisterBrokerToController: Hashable, Sendable {
     package var brokerAddress: String
     package var replicationAddress: String
     package var incarnation: UInt64
+    /// What the broker claimed its id with; nil: it does not know any more.
+    package var registerCheckCode: String?
 
     package init(
         clusterName: String, brokerName: String, brokerID: Int64, brokerAddress: String,
-        replicationAddress: String, incarnation: UInt64
+        replicationAddress: String, incarnation: UInt64, registerCheckCode: String? = nil
     ) {
         self.clusterName = clusterName
         self.brokerName = brokerName
@@ -114,6 +116,7 @@ package struct RegisterBrokerToController: Hashable, Sendable {
         self.brokerAddress = brokerAddress
         self.replicationAddress = replicationAddress
         self.incarnation = incarnation
+        self.registerCheckCode = registerCheckCode
     }
 
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
@@ -123,7 +126,8 @@ package struct RegisterBrokerToController: Hashable, Sendable {
             brokerID: try command.requiredInt64("brokerId"),
             brokerAddress: try command.filledString("brokerAddress"),
             replicationAddress: command.string("haServerAddr") ?? "",
-            incarnation: try command.incarnation("incarnation"))
+            incarnation: try command.incarnation("incarnation"),
+            registerCheckCode: command.nonEmptyString("registerCheckCode"))
     }
 
     package var command: RemotingCommand {
@@ -136,6 +140,6 @@ package struct RegisterBrokerToController: Hashable, Sendable {
                 HeaderField("clusterName", self.clusterName),
                 HeaderField("haServerAddr", self.replicationAddress),
                 HeaderField("incarnation", self.incarnation),
-            ])
+            ] + (self.registerCheckCode.map { [HeaderField("registerCheckCode", $0)] } ?? []))
     }
 }

@@ -26,6 +26,7 @@ struct GroupHands {
 // The group's effects and inputs.
 extension BrokerWorker {
     var report: GroupReport? { self.group == nil ? nil : self.engine.groupReport }
+    var minInSync: Int? { self.engine.settings.group?.minInSyncReplicas }
 
     /// Each 200 ms.
     func beat() {

@@ -20,6 +20,8 @@ final class ControllerLink {
     private weak var worker: BrokerWorker?
 
     private let memory: SetMemory
+    /// What the controllers know this broker by.
+    private var checkCode: String?
     private var incarnation: UInt64
     private var isRegistered = false
     private var isRegistering = false
@@ -58,8 +60,9 @@ final class ControllerLink {
         self.worker = worker
         self.logger = logger
         self.onRegistered = onRegistered
+        self.checkCode = CheckCode.read(of: enrolment.store, for: identity)
         self.memory = SetMemory(
-            store: enrolment.store, loop: worker.loop, logger: logger,
+            of: identity.brokerID, store: enrolment.store, loop: worker.loop, logger: logger,
             background: worker.outside.background)
     }
 
@@ -109,7 +112,9 @@ final class ControllerLink {
             lastEpoch: report.logEpoch, maxOffset: report.logEnd, confirmOffset: report.confirmed,
             electionPriority: self.isDrained
                 ? .max : min(configuration.electionPriority, .max - 1),
-            role: BrokerHeartbeat.Role(report.role), remembered: self.memory.current
+            role: BrokerHeartbeat.Role(report.role), remembered: self.memory.current,
+            minInSyncReplicas: worker.minInSync.flatMap { Int32(exactly: $0) },
+            registerCheckCode: self.checkCode
         ).command
     }
 
@@ -168,7 +173,7 @@ extension ControllerLink {
             clusterName: self.identity.clusterName, brokerName: self.identity.brokerName,
             brokerID: self.identity.brokerID, brokerAddress: configuration.advertisedAddress,
             replicationAddress: configuration.advertisedReplicationAddress,
-            incarnation: incarnation)
+            incarnation: incarnation, registerCheckCode: self.checkCode)
         self.ask(request.command, timeout: Self.registerTimeout) { link, answer in
             link.isRegistering = false
             guard incarnation == link.incarnation else { return link.register() }
@@ -217,7 +222,9 @@ extension ControllerLink {
 
     private func appliedAgain(_ outcome: Enrolment.Reclaim) {
         switch outcome {
-        case .given: self.registersAt = .zero
+        case .given:
+            self.checkCode = CheckCode.read(of: self.enrolment.store, for: self.identity)
+            self.registersAt = .zero
         case .refused(let problem): self.complain(problem)
         case .unknown: break
         }
@@ -268,13 +275,6 @@ extension ControllerLink {
         }
     }
 
-    private func ask(
-        _ command: RemotingCommand, timeout: Duration,
-        then: @escaping @Sendable (ControllerLink, ReceivedCommand?) -> Void
-    ) {
-        let link = NIOLoopBound(self, eventLoop: self.loop)
-        let (loop, caller) = (self.loop, self.caller)
-        Task {
     /// Whether somebody serves without this broker. `done` hears why it may not be drained, or nil.
     func askToDrain(_ done: @escaping @Sendable (String?) -> Void) {
         let request = DrainBroker(
@@ -288,6 +288,13 @@ extension ControllerLink {
         }
     }
 
+    private func ask(
+        _ command: RemotingCommand, timeout: Duration,
+        then: @escaping @Sendable (ControllerLink, ReceivedCommand?) -> Void
+    ) {
+        let link = NIOLoopBound(self, eventLoop: self.loop)
+        let (loop, caller) = (self.loop, self.caller)
+        Task {
             let answer = await caller.ask(command, timeout: timeout)
             loop.execute { then(link.value, answer) }
         }

@@ -49,6 +49,7 @@ struct Enrolment: Sendable {
         guard let applied = try await self.application() else { return nil }
         switch await self.apply(applied) {
         case .given:
+            try CheckCode.write(applied.checkCode, for: applied.identity, to: self.store)
             try self.store.replaceFile(
                 BrokerIdentity.fileName, with: Array(applied.identity.text.utf8))
             try self.store.deleteFile(AppliedIdentity.fileName)
@@ -87,7 +88,6 @@ struct Enrolment: Sendable {
         return applied
     }
 
-    private var newCheckCode: String {
     /// A name that is taken in another cluster stays taken: waiting would hide the mistake.
     private func isAccepted(_ answer: ReceivedCommand) throws(ConfigurationError) -> Bool {
         switch ResponseCode(rawValue: answer.code) {
@@ -105,6 +105,7 @@ struct Enrolment: Sendable {
         }
     }
 
+    private var newCheckCode: String {
         "\(self.configuration.advertisedAddress);\(Clock.now().wall.milliseconds)"
     }
 
@@ -131,21 +132,29 @@ struct Enrolment: Sendable {
 
     /// The controllers do not know this broker: they lost their state, or it was cleaned away there.
     func applyAgain(for identity: BrokerIdentity) async -> Reclaim {
+        let code = self.checkCode(for: identity)
         let request = ApplyBrokerID(
             clusterName: identity.clusterName, brokerName: identity.brokerName,
-            appliedBrokerID: identity.brokerID, registerCheckCode: self.checkCode(for: identity),
+            appliedBrokerID: identity.brokerID, registerCheckCode: code,
             isReturning: true)
         guard let answer = await self.caller.ask(request.command, timeout: Self.timeout) else {
             return .unknown
         }
         switch ResponseCode(rawValue: answer.code) {
-        case .success: return .given
+        case .success:
+            do {
+                try CheckCode.write(code, for: identity, to: self.store)
+            } catch {
+                return .refused("what the id was given for cannot be written down: \(error)")
+            }
+            return .given
         case .controllerBrokerIDInvalid:
             return .refused(
                 """
                 the controllers do not give this broker its id \(identity.brokerID) back: \
-                \(answer.remark ?? ""). Keep \(self.store.directory), it may hold what no other \
-                broker has. Stop the broker that has the id now, run `apus broker clean \
+                \(answer.remark ?? ""). If it never held a message, empty \(self.store.directory), and \
+                it joins with a new id. If not, keep that directory, it may hold what no other broker \
+                has: stop the broker that has the id now, run `apus broker clean \
                 \(identity.brokerName) --id \(identity.brokerID) --yes`, and this one joins by itself
                 """)
         default:
@@ -155,6 +164,7 @@ struct Enrolment: Sendable {
 
     /// The same whenever it is asked for: the answer to the first time may have been lost.
     private func checkCode(for identity: BrokerIdentity) -> String {
-        "again;\(identity.text);\(self.store.logID)"
+        CheckCode.read(of: self.store, for: identity)
+            ?? "again;\(identity.text);\(self.store.logID)"
     }
 }

@@ -19,15 +19,17 @@ final class SetMemory {
     private var isWriting = false
     private var waiting: [(RememberedSyncStateSet, @Sendable (Bool) -> Void)] = []
 
+    private let brokerID: Int64
     private let store: LogStore
     private let loop: any EventLoop
     private let logger: Logger
     private let background: @Sendable (@escaping @Sendable () -> Void) -> Void
 
     init(
-        store: LogStore, loop: any EventLoop, logger: Logger,
+        of brokerID: Int64, store: LogStore, loop: any EventLoop, logger: Logger,
         background: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) {
+        self.brokerID = brokerID
         self.store = store
         self.loop = loop
         self.logger = logger
@@ -54,7 +56,10 @@ final class SetMemory {
                 (view.masterEpoch.value, view.syncStateSetEpoch)
                     > ($0.masterEpoch.value, $0.syncStateSetEpoch)
             } ?? true
-        guard isNews else { return }
+        // Controllers that lost their memory may have made another one master, who never had what this
+        // broker has. Those that follow a master are in its set.
+        let concernsThis = self.current == nil || view.syncStateSet.contains(self.brokerID)
+        guard isNews, concernsThis else { return }
         self.committed = view.syncStateSet
         self.current = RememberedSyncStateSet(
             masterEpoch: view.masterEpoch, syncStateSetEpoch: view.syncStateSetEpoch,

@@ -9,6 +9,7 @@ final class SetMemory {
     private var isWriting = false
     private var waiting: [(wanted: RememberedSyncStateSet, done: (Bool) -> Void)] = []
     private let host: BrokerHost
+    private var brokerID: Int64 { self.host.identity?.brokerID ?? 0 }
 
     init(_ host: BrokerHost) {
         self.host = host
@@ -22,7 +23,10 @@ final class SetMemory {
                 (view.masterEpoch.value, view.syncStateSetEpoch)
                     > ($0.masterEpoch.value, $0.syncStateSetEpoch)
             } ?? true
-        guard isNews else { return }
+        // Controllers that lost their memory may have made another one master, who never had what this
+        // broker has. Those that follow a master are in its set.
+        let concernsThis = self.current == nil || view.syncStateSet.contains(self.brokerID)
+        guard isNews, concernsThis else { return }
         self.committed = view.syncStateSet
         self.current = RememberedSyncStateSet(
             masterEpoch: view.masterEpoch, syncStateSetEpoch: view.syncStateSetEpoch,
