@@ -81,6 +81,8 @@ struct ControllerSurveyTests {
         #expect(states[0].problem?.contains("empty disk") == true)
         #expect(states[1].role == "learner")
         #expect(states.map(\.hasVote) == [true, false, true])
+        forgetful.metadata.leaderID = ""
+        #expect(Self.survey([forgetful]).states[0].problem?.contains("empty disk") == true)
     }
 
     @Test("without a leader nobody is a stranger")

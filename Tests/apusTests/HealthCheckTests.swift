@@ -276,6 +276,10 @@ struct HealthCheckTests {
         let checks = picture(nil, controllers: states).checks
         let advice = try #require(checks.first { $0.what == "controllers" }?.advice)
         #expect(advice.hasPrefix("start 1 more with the directories that they had: n1 began"))
+        states[2].role = "follower"
+        states[2].problem = nil
+        let all = picture(nil, controllers: states).checks
+        #expect(all.first { $0.what == "controllers" }?.advice?.hasPrefix("ask again") == true)
         states[1].mayHaveForgotten = false
         let plain = picture(nil, controllers: states).checks
         #expect(plain.first { $0.what == "controllers" }?.advice?.hasPrefix("ask again") == true)

@@ -62,6 +62,10 @@ enum BrokerRows {
     }
 
     private static func note(_ broker: ReplicaState, of group: GroupReplicas) -> String {
+        if let conflict = group.conflicts.first(where: { $0.brokerID == broker.brokerID }) {
+            return
+                "knows epoch \(conflict.epoch.value), which the controllers do not: keep its data"
+        }
         guard !broker.isAlive else { return broker.isDrained ? "drained" : "" }
         let member = group.isInSync(broker) ? "in the SyncStateSet, " : ""
         guard let report = broker.report else { return member + "not heard by this leader" }
@@ -84,6 +88,8 @@ enum BrokerRows {
             "masterEpoch": .integer(Int64(group.masterEpoch.value)),
             "syncStateSet": .array(group.inSync.map { .integer($0.brokerID) }),
             "syncStateSetEpoch": .integer(Int64(group.syncStateSetEpoch)),
+            "recollecting": group.recollecting?.json ?? .null,
+            "conflicts": .array(group.conflicts.map(\.json)),
             "brokers": .array(
                 group.all.map { broker in
                     [

@@ -89,8 +89,8 @@ extension ControllerSurvey {
         state.role =
             answer == reference && answer.metadata.isLeader
             ? "leader" : state.hasVote ? "follower" : "learner"
-        if let leader = self.leader, answer != leader {
-            (state.problem, state.advice) = self.trouble(of: answer, under: leader)
+        if answer != self.leader {
+            (state.problem, state.advice) = self.trouble(of: answer, under: self.leader)
         }
         if answer.address != member.address {
             state.problem = "it answers at \(answer.address), where the others do not look for it"
@@ -134,7 +134,7 @@ extension ControllerSurvey {
     }
 
     private func trouble(
-        of answer: Answer, under leader: Answer
+        of answer: Answer, under leader: Answer?
     ) -> (problem: String?, advice: String?) {
         if answer.metadata.mayHaveForgotten {
             return (
@@ -142,6 +142,7 @@ extension ControllerSurvey {
                 "keep the others running: its vote counts once it has everything"
             )
         }
+        guard let leader else { return (nil, nil) }
         guard answer.metadata.leaderID == leader.id else {
             let known = answer.metadata.leaderID
             return (

@@ -81,7 +81,8 @@ extension ClusterPicture {
                 problem: "\(living) of its brokers hold what is acknowledged, minInSyncReplicas is "
                     + "\(min): it refuses messages",
                 try: group.all.count < min
-                    ? "start another broker with this brokerName, or set minInSyncReplicas lower"
+                    ? "start another broker with this brokerName, or be content with "
+                        + "minInSyncReplicas=\(group.all.count)"
                     : "start those of its brokers that are down; those that run are in step soon")
         }
         if living < 2, group.all.count > 1 {

@@ -75,7 +75,10 @@ extension ClusterPicture {
         let forgetful = voters.filter(\.mayHaveForgotten).map(\.id)
         let majority = voters.count / 2 + 1
         let up = voters.filter { $0.role != nil && !$0.mayHaveForgotten }.count
-        guard up < majority else { return "ask again in a second; an election takes that long" }
+        let isAnyDown = voters.contains { $0.role == nil }
+        guard up < majority, isAnyDown else {
+            return "ask again in a second; an election takes that long"
+        }
         guard !forgetful.isEmpty else {
             return "start \(majority - up) of those that are down: they need a majority"
         }
