@@ -13,7 +13,7 @@ struct BrokerStandIn {
     var confirmOffset = PhysicalOffset.zero
     var priority = Int32.max
     var view = GroupView.none
-    /// What its disk says of the SyncStateSet, from views that name it.
+    /// What its disk says of the SyncStateSet, but for fresh groups of others.
     private var memory: RememberedSyncStateSet?
     /// What it says that its disk says.
     var remembers: RememberedSyncStateSet?
@@ -55,8 +55,8 @@ struct BrokerStandIn {
     mutating func take(_ view: GroupView) {
         guard view.isNewer(than: self.view) else { return }
         self.view = view
-        guard view.syncStateSet.contains(self.id) || self.memory == nil,
-            !view.syncStateSet.isEmpty
+        guard !view.syncStateSet.isEmpty,
+            !view.isFresh || self.memory == nil || view.syncStateSet.contains(self.id)
         else { return }
         self.memory = RememberedSyncStateSet(
             masterEpoch: view.masterEpoch, syncStateSetEpoch: view.syncStateSetEpoch,

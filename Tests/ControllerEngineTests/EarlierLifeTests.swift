@@ -220,6 +220,31 @@ struct OlderCopyTests {
         #expect(view.masterEpoch > Epoch(1_000))
     }
 
+    @Test("alone, the stale replica gives the others some seconds to be heard")
+    func staleReplicaAlone() throws {
+        var (world, brokers) = try self.turnedBack()
+        var early = [brokers[2]]
+        early[0].incarnation = 2
+        #expect(try world.askLeader(early[0].registration.command).responseCode == .success)
+        try world.pass(.seconds(4), with: &early)
+        #expect(try world.view().masterBrokerID == 1)
+        var all = early + brokers.prefix(2)
+        try world.pass(.milliseconds(600), with: &all)
+        #expect(try world.view().syncStateSet == [1, 2])
+        #expect(try world.view().masterEpoch > Epoch(1_000))
+    }
+
+    @Test("a set that it is not in is remembered by a broker, too")
+    func staleReplicaTells() throws {
+        var (world, brokers) = try self.turnedBack()
+        // It had come back, and heard what stood then, before the copy was restored.
+        brokers[2].take(brokers[0].view)
+        var early = [brokers[2]]
+        try world.pass(.seconds(10), with: &early)
+        #expect(try world.view().masterBrokerID == 1)
+        #expect(try world.replicas().recollecting?.waitingFor == [1, 2])
+    }
+
     @Test("a master that serves on in a newer epoch is elected again")
     func servingMaster() throws {
         var world = try ControllerWorld()

@@ -9,7 +9,8 @@ extension GroupState {
             masterBrokerID: self.masterBrokerID, masterAddress: self.master?.address ?? "",
             masterReplicationAddress: self.master?.replicationAddress ?? "",
             masterEpoch: self.masterEpoch, masterIncarnation: self.masterIncarnation,
-            syncStateSet: self.syncStateSet, syncStateSetEpoch: self.syncStateSetEpoch)
+            syncStateSet: self.syncStateSet, syncStateSetEpoch: self.syncStateSetEpoch,
+            isFresh: self.isFresh)
     }
 
     /// The body of an election's answer.

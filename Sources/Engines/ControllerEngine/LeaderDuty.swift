@@ -155,6 +155,7 @@ extension ControllerEngine {
     }
 
     private func reason(_ group: GroupState, _ cause: ElectionCause) -> String {
+        if cause.isRecovered { return "its brokers remember more than these controllers" }
         guard group.masterEpoch > Epoch(0) else { return "it never had a master" }
         guard let master = group.masterBrokerID else { return "it has no master" }
         return cause == .masterLost(isGone: true)

@@ -52,13 +52,14 @@ extension BrokerLiveness {
     }
 
     /// The founder of a group whose election can be taken back, because it cannot have acknowledged
-    /// anything alone. Without its own word it may have.
+    /// anything alone: it says that it needs a second one. Reports are old, so how far its log reaches
+    /// says nothing.
     package func harmlessFounder(of name: String, _ group: GroupState) -> Int64? {
         guard group.isFresh, group.syncStateSet.count == 1, let founder = group.syncStateSet.first,
             let report = self.lives(of: name)[founder]?.report,
-            report.incarnation == group.brokers[founder]?.incarnation
+            report.incarnation == group.brokers[founder]?.incarnation,
+            let min = report.minInSync, min > 1
         else { return nil }
-        let min = report.minInSync ?? 1
-        return min > 1 || report.confirmOffset == .zero ? founder : nil
+        return founder
     }
 }

@@ -43,7 +43,7 @@ package enum ElectionCause: Hashable, Sendable {
     /// `keeping` are those of them that stay beside the winner, if they have kept their logs.
     case recovered(above: Epoch, keeping: [Int64] = [])
 
-    var isRecovered: Bool { if case .recovered = self { true } else { false } }
+    package var isRecovered: Bool { if case .recovered = self { true } else { false } }
 }
 
 /// Decides who becomes master.

@@ -12,6 +12,9 @@ package struct BrokerLiveness: Sendable {
         /// More time than that between two calls of `advance` means that this process was stopped:
         /// the silence may be ours.
         package var stallMax = Duration.milliseconds(300)
+        /// Of a group whose master this process never heard, somebody may tell that the state is older
+        /// than what brokers remember: a winner that lacks others of the set gives them so long.
+        package var strangeMasterWait = Duration.seconds(5)
         /// A master that does not act as one for so long is replaced.
         package var idleMasterMax = Duration.seconds(5)
 
@@ -176,9 +179,10 @@ extension BrokerLiveness {
         _ winner: ElectionCandidate, in name: String, _ group: GroupState, at now: Tick
     ) -> Bool {
         let lives = self.lives(of: name)
+        let isStrange = group.masterBrokerID.map { lives[$0] == nil } ?? false
+        let wait = isStrange ? self.settings.strangeMasterWait : self.settings.timeout
         guard let life = lives[winner.brokerID], !life.isProven,
-            life.report.incarnation == winner.incarnation,
-            now - life.bornAt <= self.settings.timeout
+            life.report.incarnation == winner.incarnation, now - life.bornAt <= wait
         else { return false }
         return !group.syncStateSet.allSatisfy { lives[$0]?.isAlive ?? false }
     }

@@ -11,7 +11,8 @@ extension GroupView {
             masterEpoch: try command.epoch("masterEpoch"),
             masterIncarnation: try command.incarnation("masterIncarnation"),
             syncStateSet: body.syncStateSet,
-            syncStateSetEpoch: try command.counter("syncStateSetEpoch"))
+            syncStateSetEpoch: try command.counter("syncStateSetEpoch"),
+            isFresh: try command.bool("isFresh") ?? false)
     }
 
     /// A group without a master has no `masterBrokerId`.
@@ -24,6 +25,7 @@ extension GroupView {
             HeaderField("syncStateSetEpoch", self.syncStateSetEpoch),
         ]
         if let id = self.masterBrokerID { fields.append(HeaderField("masterBrokerId", id)) }
+        if self.isFresh { fields.append(HeaderField("isFresh", true)) }
         return fields
     }
 

@@ -18,11 +18,14 @@ package struct GroupView: Hashable, Sendable {
     /// Broker ids, ascending.
     package var syncStateSet: [Int64]
     package var syncStateSetEpoch: Int32
+    /// The group was founded by an empty broker that was always alone since: controllers that have
+    /// lost their memory may have done so. Who remembers a set of an earlier life keeps it.
+    package var isFresh: Bool
 
     package init(
         masterBrokerID: Int64?, masterAddress: String, masterReplicationAddress: String,
         masterEpoch: Epoch, masterIncarnation: UInt64, syncStateSet: [Int64],
-        syncStateSetEpoch: Int32
+        syncStateSetEpoch: Int32, isFresh: Bool = false
     ) {
         self.masterBrokerID = masterBrokerID
         self.masterAddress = masterAddress
@@ -31,5 +34,6 @@ package struct GroupView: Hashable, Sendable {
         self.masterIncarnation = masterIncarnation
         self.syncStateSet = syncStateSet
         self.syncStateSetEpoch = syncStateSetEpoch
+        self.isFresh = isFresh
     }
 }

@@ -56,10 +56,10 @@ final class SetMemory {
                 (view.masterEpoch.value, view.syncStateSetEpoch)
                     > ($0.masterEpoch.value, $0.syncStateSetEpoch)
             } ?? true
-        // Controllers that lost their memory may have made another one master, who never had what this
-        // broker has. Those that follow a master are in its set.
-        let concernsThis = self.current == nil || view.syncStateSet.contains(self.brokerID)
-        guard isNews, concernsThis else { return }
+        // Controllers that lost their memory may have made an empty broker master.
+        let isEarlierLife =
+            view.isFresh && self.current != nil && !view.syncStateSet.contains(self.brokerID)
+        guard isNews, !isEarlierLife else { return }
         self.committed = view.syncStateSet
         self.current = RememberedSyncStateSet(
             masterEpoch: view.masterEpoch, syncStateSetEpoch: view.syncStateSetEpoch,
