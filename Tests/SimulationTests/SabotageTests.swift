@@ -24,6 +24,10 @@ struct SabotageTests {
             sabotage: .lyingRaftFlush, invariants: [.statesArePrefixes, .oneLeaderPerTerm],
             faults: [.killControllers, .cutPower, .killProcess, .restartBurst], firstSeed: 2),
         Case(
+            sabotage: .emptiedControllerVotes,
+            invariants: [.oneLeaderPerTerm, .statesArePrefixes, .compareAndSet],
+            faults: [.emptyController, .killProcess, .cutPower], firstSeed: 7),
+        Case(
             sabotage: .electOutsideSyncStateSet, invariants: [.compareAndSet, .nothingAckedIsLost],
             faults: [.killProcess, .killGroup, .cutPower]),
         Case(

@@ -146,12 +146,27 @@ final class Nemesis {
         }
     }
 
-    /// A minority only: what one controller has forgotten, the others remember.
+    /// A minority only: what one controller has forgotten, the others remember. Every other time one
+    /// of those was away for a while, and comes back just when the rest goes.
     private func emptyController() {
         let hosts = self.cluster.controllers
         guard hosts.allSatisfy(\.isSettled), let host = self.world.random.pick(hosts) else {
             return
         }
+        guard self.world.random.oneIn(2),
+            let old = self.world.random.pick(hosts.filter { $0 !== host && !$0.isLeader })
+        else { return self.empty(host) }
+        old.machine.stop(losingPower: false)
+        self.after(self.aWhile()) {
+            for rest in hosts where rest !== host && rest !== old && host.isSettled {
+                self.crash(rest.machine, losingPower: false)
+            }
+            if hosts.allSatisfy(\.isSettled) { self.empty(host) }
+            self.cluster.start(old.machine)
+        }
+    }
+
+    private func empty(_ host: ControllerHost) {
         self.world.say("nemesis: \(host.machine.name) loses its disk")
         self.world.probes.hit("controller emptied")
         host.machine.stop(losingPower: self.world.random.oneIn(2))
