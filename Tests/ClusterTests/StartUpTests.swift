@@ -120,4 +120,24 @@ struct GroupNewsTests {
             #expect(await cluster.takesMessages())
         }
     }
+
+    @Test("when only drained ones are left, the mastership does not go round in haste")
+    func onlyDrained() async throws {
+        try await withGroup { cluster in
+            for name in ["one", "two"] {
+                _ = try await cluster.access.call(
+                    .request(.drainBroker), to: cluster.address(of: name))
+            }
+            let isServing = await eventually { await cluster.master() == "three" }
+            #expect(isServing)
+            try await cluster.crash("three")
+            let isDrained = await eventually { await cluster.master(but: "three") != nil }
+            #expect(isDrained)
+            let epoch = try #require(await cluster.groupState()).masterEpoch.value
+            let isHasty = await eventually(within: .seconds(3)) {
+                await cluster.groupState().map { $0.masterEpoch.value > epoch + 3 } ?? false
+            }
+            #expect(!isHasty)
+        }
+    }
 }

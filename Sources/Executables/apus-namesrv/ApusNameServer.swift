@@ -16,7 +16,8 @@ struct ApusNameServer: AsyncParsableCommand {
             one line that starts with "ready" once it accepts connections; logs go to stderr. \
             SIGTERM and SIGINT stop it in order.
 
-            Exit codes: 0 stopped, 64 wrong usage or configuration, 70 cannot run.
+            Exit codes: 0 stopped, 64 wrong usage or configuration, or a port that is taken, 70 \
+            cannot run.
             """)
 
     @Option(help: "A file of key=value lines; flags override it.")

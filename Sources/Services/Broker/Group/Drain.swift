@@ -11,12 +11,17 @@ struct Drain: Sendable {
     /// The controllers have been asked and have not answered.
     var isAsking = false
     var complainedOfHangSince: Tick?
+    /// When this broker gave its mastership away last.
+    var handedOverAt: Tick?
 
     /// A write that takes longer than this: the disk hangs.
     static let diskTimeMax = Duration.seconds(2)
     /// Replicas that have only just come may be waited for this long: sends go on meanwhile, and
     /// would stop if the next master had too few.
     static let replicaTimeMax = Duration.seconds(2)
+    /// Where all who live are drained, the mastership goes round among them: not in haste, because
+    /// each time costs an epoch.
+    static let handOverPause = Duration.seconds(5)
     /// Why the last attempt led to nothing.
     var problem: String?
 
@@ -25,6 +30,7 @@ struct Drain: Sendable {
     mutating func want(_ isWanted: Bool, at now: Tick) {
         self.wantedSince = isWanted ? self.wantedSince ?? now : nil
         self.isRefusing = self.isRefusing && isWanted
+        self.handedOverAt = nil
         self.problem = nil
     }
 }
@@ -57,7 +63,12 @@ extension BrokerWorker {
             self.group?.drain.isRefusing = true
             self.lookAtDisk()
         }
-        if self.isEverythingConfirmed { self.askForAnotherMaster() }
+        if self.isEverythingConfirmed, !self.hasJustHandedOver { self.askForAnotherMaster() }
+    }
+
+    private var hasJustHandedOver: Bool {
+        guard let last = self.group?.drain.handedOverAt else { return false }
+        return Clock.now().tick - last < Drain.handOverPause
     }
 
     /// A master whose disk hangs keeps everybody waiting, while the others of the SyncStateSet have
@@ -87,6 +98,7 @@ extension BrokerWorker {
 
     private func handedOver(_ problem: String?) {
         self.group?.drain.isAsking = false
+        if problem == nil { self.group?.drain.handedOverAt = Clock.now().tick }
         guard let problem, problem != self.group?.drain.problem else { return }
         self.group?.drain.problem = problem
         self.logger.warning("the mastership is not handed over yet: \(problem)")
@@ -109,6 +121,7 @@ extension BrokerWorker {
         let wasMaster = self.isMasterOfGroup || self.isDrained
         guard wasMaster else { return .done }
         if !self.isDrained { self.drain(true) }
+        self.group?.drain.handedOverAt = nil
         self.goOnDraining()
         self.turn()
         switch report.role {
