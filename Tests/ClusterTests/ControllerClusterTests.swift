@@ -219,6 +219,13 @@ struct ControllerClusterTests {
         try await withControllers { controllers in
             for change: @Sendable (inout ControllerConfiguration) -> Void in [
                 { $0.id = "n9" }, { $0.id = nil }, { $0.peers = [] }, { $0.groupName = "" },
+                // One has the port that the other needs for its peers.
+                {
+                    $0.peers = [
+                        ControllerPeer(id: "n0", address: "127.0.0.1:9878"),
+                        ControllerPeer(id: "n1", address: "127.0.0.1:9879"),
+                    ]
+                },
             ] {
                 await #expect(throws: ControllerConfigurationError.self) {
                     try await controllers.start("n0", change)
