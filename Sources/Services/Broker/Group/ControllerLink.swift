@@ -19,7 +19,7 @@ final class ControllerLink {
     private let onRegistered: @Sendable () -> Void
     private weak var worker: BrokerWorker?
 
-    private let memory: SetMemory
+    private let memory: SetMemoryFile
     /// What the controllers know this broker by.
     private var checkCode: String?
     private var incarnation: UInt64
@@ -61,7 +61,7 @@ final class ControllerLink {
         self.logger = logger
         self.onRegistered = onRegistered
         self.checkCode = CheckCode.read(of: enrolment.store, for: identity)
-        self.memory = SetMemory(
+        self.memory = SetMemoryFile(
             of: identity.brokerID, store: enrolment.store, loop: worker.loop, logger: logger,
             background: worker.outside.background)
     }

@@ -37,7 +37,7 @@ struct Enrolment: Sendable {
 
     /// Deleted, an identity makes a new broker of an old one: whoever did it should know.
     private func warnOfLog() throws {
-        guard try self.store.readFile(SetMemory.fileName) != nil else { return }
+        guard try self.store.readFile(SetMemoryFile.name) != nil else { return }
         self.logger.warning(
             """
             \(self.store.directory) was in a group and its \(BrokerIdentity.fileName) is gone: it \

@@ -33,7 +33,7 @@ final class BrokerProcess {
         self.machine, self.outside.network,
         onRequest: { [weak self] command, _ in self?.notified(command) },
         onClosed: { [weak self] in self?.lostServer($0) })
-    let memory: SetMemory
+    let memory: SetMemoryFile
     var leader = 0
     var incarnation: UInt64 = 0
     var registeredAs: [String: Int64] = [:]
@@ -44,7 +44,7 @@ final class BrokerProcess {
         self.host = host
         self.outside = host.outside
         self.machine = host.machine
-        self.memory = SetMemory(host)
+        self.memory = SetMemoryFile(host)
     }
 
     var world: World { self.outside.world }
