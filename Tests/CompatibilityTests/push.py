@@ -5,8 +5,10 @@ from scenario import Delivered, check, created_topic, message, producer, run, se
 
 def scenario():
     topic = created_topic("Push")
-    everything = Delivered(topic).connect()
-    other_group, chosen = Delivered(topic), Delivered(topic, "TagA || TagC")
+    everything, other_group = Delivered(topic), Delivered(topic, apart=True)
+    chosen = Delivered(topic, "TagA || TagC", apart=True)
+    for consumer in (everything, other_group, chosen):
+        consumer.connect(tag="TagA")
     to = producer()
 
     sent = {}

@@ -15,6 +15,7 @@ import uuid
 from rocketmq.client import Message, Producer, PullConsumer, PushConsumer, SendStatus
 
 NAME_SERVER = os.environ["APUS_NAME_SERVER"]
+CONNECTING = "connect"  # so begin the bodies that only show that a consumer is connected
 
 
 def unique(prefix):
@@ -88,38 +89,49 @@ def pull_consumer():
 
 
 class Delivered:
-    """Collects what a push consumer is given, with the time of each delivery."""
+    """Collects what a push consumer is given, with the time of each delivery.
 
-    def __init__(self, topic, expression="*", group=None, orderly=False):
+    `apart` gives it connections and timers of its own. Consumers that share them with an earlier
+    one may wait for the next rebalance, up to 10 s.
+    """
+
+    def __init__(self, topic, expression="*", group=None, orderly=False, apart=False):
         self._lock = threading.Lock()
         self._messages = []
+        self._connecting = set()
         self._topic = topic
         self.consumer = PushConsumer(group or unique("CID"), orderly=orderly)
         self.consumer.set_namesrv_addr(NAME_SERVER)
+        if apart:
+            self.consumer.set_instance_name(unique("apart"))
         self.consumer.subscribe(topic, self._take, expression)
         self.consumer.start()
 
-    def connect(self):
-        """Returns when this process's client has got messages from every broker.
+    def connect(self, tag="connect"):
+        """Returns when this consumer has got messages from every broker; they carry `tag`.
 
-        All threads of the client share one table of connections. Whoever finds its lock taken should
-        wait for 3 s, but the wait ends at once: the client takes the time since the machine's start
-        for the time of day. So while one thread opens a connection to some broker, a send of another
-        thread uses up all its attempts, to whatever broker, within a millisecond: "No route info of
-        this topic". Heartbeats open connections at a time of their own.
+        A scenario connects its consumers before it sends. All threads of a client share one table
+        of connections. Whoever finds its lock taken should wait for 3 s, but the wait ends at once:
+        the client takes the time since the machine's start for the time of day. So while one thread
+        opens a connection to some broker, a send of another thread uses up all its attempts, to
+        whatever broker, within a millisecond: "No route info of this topic". Heartbeats and new
+        consumers open connections at a time of their own.
         """
-        bodies = [f"connect {number}" for number in range(16)]  # in turn to all queues
-        apus("produce", "--topic", self._topic, *bodies)
-        self.wait_for(bodies)
-        with self._lock:
-            self._messages = [taken for taken in self._messages if taken[0] not in bodies]
+        bodies = [f"{unique(CONNECTING)} {number}" for number in range(16)]  # in turn to all queues
+        apus("produce", "--topic", self._topic, "--tag", tag, *bodies)
+        wait_until(
+            lambda: self._connecting.issuperset(bodies), 30, "messages of every broker's queues"
+        )
         return self
 
     def _take(self, received):
         now = time.monotonic()
-        taken = (received.body.decode(), received.queue_id, received.queue_offset, now)
+        body = received.body.decode()
         with self._lock:
-            self._messages.append(taken)
+            if body.startswith(CONNECTING):
+                self._connecting.add(body)
+            else:
+                self._messages.append((body, received.queue_id, received.queue_offset, now))
 
     @property
     def messages(self):
