@@ -17,18 +17,25 @@ public struct GroupProgress: Hashable, Sendable {
 
 /// Where `seek` moves a group.
 public enum SeekTarget: Hashable, Sendable {
+    /// The oldest message that is still there.
     case first
+    /// Behind the newest message.
     case last
     /// The first message stored then or later, in milliseconds since 1970.
     case timestamp(Int64)
+    /// This offset, on every queue that is moved.
     case offset(Int64)
 }
 
 /// A member of a group that is connected.
 public struct GroupMember: Hashable, Sendable {
+    /// The id under which brokers know it.
     public var clientID: String
+    /// `ip:port` of its end of the connection.
     public var address: String
+    /// The language of its client library, as the protocol names it: `OTHER` for this one.
     public var language: String
+    /// The protocol version that it speaks, as a number of the wire.
     public var version: Int
 }
 
