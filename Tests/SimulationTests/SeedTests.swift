@@ -16,8 +16,15 @@ struct SeedTests {
         "seeds that once broke an invariant do so no more",
         arguments: [13, 42] as [UInt64])
     func regressions(seed: UInt64) {
-        let result = SimulationRun(seed: seed).run()
+        let result = SimulationRun(seed: seed, settings: Self.plain).run()
         #expect(result.violation == nil, "apus-simulate --seed \(seed) --trace")
+    }
+
+    /// Plain messages only.
+    private static var plain: SimulationRun.Settings {
+        var settings = SimulationRun.Settings()
+        settings.workloads = []
+        return settings
     }
 
     @Test("the same seed gives the same run, event by event", arguments: [8] as [UInt64])
@@ -40,7 +47,7 @@ struct SeedTests {
         var reached = Probes()
         // Near seeds that reach all of them, because runs take long.
         for seed in UInt64(145)...184 where !rare.allSatisfy({ reached[$0] > 0 }) {
-            reached.add(SimulationRun(seed: seed).run().probes)
+            reached.add(SimulationRun(seed: seed, settings: Self.plain).run().probes)
         }
         for name in rare { #expect(reached[name] > 0, "never reached: \(name)") }
     }
@@ -49,6 +56,7 @@ struct SeedTests {
     func withoutFaults() {
         var settings = SimulationRun.Settings()
         settings.faults = .none
+        settings.workloads = []
         let result = SimulationRun(seed: 5, settings: settings).run()
         #expect(result.violation == nil)
         #expect(result.probes["master elected"] == 2)

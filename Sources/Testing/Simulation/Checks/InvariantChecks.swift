@@ -22,6 +22,8 @@ final class InvariantChecks {
     let controllers: ControllerChecks
     /// Set once, by the cluster: whose disks are looked at.
     var brokers: [BrokerHost] = []
+    /// Set when somebody wants to know what is confirmed.
+    var confirmedMessages: ConfirmedMessages?
     private var golden: [Int: GoldenLog] = [:]
     private var masters: [Mastership: Engine] = [:]
     private var mastered: Set<Engine> = []
@@ -63,6 +65,7 @@ final class InvariantChecks {
         if range.upperBound > golden.end.bytes {
             let fresh = golden.end.bytes..<range.upperBound
             golden.append(self.sound(fresh, for: process).copy(fresh))
+            self.confirmedMessages?.read(golden, of: group, logID: process.host.store.logID)
         }
         self.checkMembers(of: group, hold: range)
     }
