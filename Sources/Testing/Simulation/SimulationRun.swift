@@ -23,6 +23,7 @@ package struct SimulationRun {
 
     private static let startTime = Duration.seconds(5)
     private static let settleTime = Duration.seconds(25)
+    private static let workloadTime = Duration.seconds(15)
 
     package func run(print: ((String) -> Void)? = nil) -> SimulationResult {
         let world = World(seed: self.seed, print: print)
@@ -80,7 +81,7 @@ package struct SimulationRun {
     private func finishWorkloads(_ cluster: SimulatedCluster) {
         guard cluster.world.violation == nil else { return }
         cluster.workloads.calm()
-        self.run(cluster, for: Self.settleTime) { cluster.workloads.isDone }
+        self.run(cluster, for: Self.workloadTime) { cluster.workloads.isDone }
         guard cluster.world.violation == nil else { return }
         cluster.workloads.checkDone()
     }

@@ -7,6 +7,8 @@ struct ConfirmedMessage {
     let epoch: Epoch
     let position: PhysicalOffset
     let topic: String
+    let queueID: Int32
+    let queueOffset: QueueOffset
     let value: UInt64
     let properties: MessageProperties
     let reconsumeTimes: Int32
@@ -31,8 +33,6 @@ final class ConfirmedMessages {
     private let plan: ClusterPlan
     private let take: (ConfirmedMessage) -> Void
     private var ends: [Int: Int64] = [:]
-    /// Groups whose golden copy was damaged by a fault.
-    private var unreadable: Set<Int> = []
 
     init(_ plan: ClusterPlan, _ take: @escaping (ConfirmedMessage) -> Void) {
         self.plan = plan
@@ -40,11 +40,10 @@ final class ConfirmedMessages {
     }
 
     /// The golden log of a group has grown.
-    func read(_ golden: GoldenLog, of group: Int, logID: UInt64) {
+    func read(_ golden: GoldenLog, of group: Int, logID: UInt64) throws {
         var at = self.ends[group] ?? 0
         defer { self.ends[group] = at }
-        while !self.unreadable.contains(group), at + Int64(LogBatchHeader.count) <= golden.end.bytes
-        {
+        while at + Int64(LogBatchHeader.count) <= golden.end.bytes {
             let left = Int64(self.plan.segmentBytes) - at % Int64(self.plan.segmentBytes)
             guard left >= LogBatchHeader.count else {
                 at += left
@@ -62,8 +61,6 @@ final class ConfirmedMessages {
                 at += Int64(header.paddedLength)
             } catch LogBatchError.empty {
                 at += left
-            } catch {
-                self.unreadable.insert(group)
             }
         }
     }
@@ -78,7 +75,8 @@ final class ConfirmedMessages {
             self.take(
                 ConfirmedMessage(
                     group: group, epoch: header.epoch, position: position, topic: view.topic,
-                    value: value, properties: view.properties,
+                    queueID: view.queueID, queueOffset: view.queueOffset, value: value,
+                    properties: view.properties,
                     reconsumeTimes: view.reconsumeTimes, storeTimestamp: view.storeTimestamp,
                     preparedAt: PhysicalOffset(view.preparedTransactionOffset)))
         }

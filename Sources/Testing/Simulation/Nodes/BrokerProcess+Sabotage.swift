@@ -72,9 +72,13 @@ extension BrokerProcess {
         switch (self.outside.sabotage, command.requestCode) {
         // A pull without the offset that it commits on its way: that would heal what was lost.
         case (.offsetCommitBeforeAck, .pullMessage):
-            return command.clearing(1, of: "sysFlag")
+            return command.changing("sysFlag") { String((Int($0) ?? 0) & ~1) }
         case (.halfVisible, .sendMessageV2):
-            return command.clearing(SystemFlag.transactionPrepared.rawValue, of: "f")
+            return command.changing("i") { text in
+                var properties = MessageProperties(parsing: text)
+                properties[PropertyName.transactionPrepared] = nil
+                return properties.encoded
+            }
         default: return command
         }
     }
@@ -143,13 +147,14 @@ extension BrokerProcess {
 }
 
 extension ReceivedCommand {
-    /// The same request, with bits of a field that holds flags set to zero.
-    fileprivate func clearing(_ bits: Int32, of name: String) -> ReceivedCommand {
+    /// The same request, with another value in one of its fields.
+    fileprivate func changing(
+        _ name: String, _ change: (String) -> String
+    ) -> ReceivedCommand {
         var request = RemotingCommand.request(self.requestCode)
         request.opaque = self.opaque
         request.fields = self.allFields.map { field in
-            let isFlag = field.name == name
-            let value = isFlag ? String((Int32(field.value) ?? 0) & ~bits) : field.value
+            let value = field.name == name ? change(field.value) : field.value
             return HeaderField(name: field.name, value: value)
         }
         request.body = self.withBodyBytes { Array($0) }

@@ -91,10 +91,14 @@ final class OperatorHost {
 
     func drain() {
         self.askOffsets()
+        for topic in self.topics { self.drain(topic) }
+    }
+
+    private func drain(_ topic: String) {
         for group in 0..<self.outside.plan.groups {
             for queue in 0..<self.outside.plan.queues {
                 let queue = MessageQueue(
-                    topic: self.outside.plan.topic,
+                    topic: topic,
                     brokerName: self.outside.plan.brokerName(group), queueID: queue)
                 self.drained[queue] = []
                 self.offsets[queue] = 0
@@ -148,15 +152,11 @@ final class OperatorHost {
     ) {
         switch answer {
         case .found(let messages, let progress):
-            for message in messages {
-                self.history.saw(message, by: "the final reading")
-                if let value = History.value(in: message.body) {
-                    self.drained[queue]?.append(value)
-                }
-            }
+            for message in messages { self.read(message, of: queue) }
             self.offsets[queue] = progress.next.value
             self.pull(queue, group)
         case .nothing(let progress) where progress.next.value >= progress.max.value:
+            if queue.topic != self.outside.plan.topic { self.outside.workloads?.readToEnd(queue) }
             self.done.insert(queue)
         case .nothing(let progress):
             self.offsets[queue] = progress.next.value
@@ -169,6 +169,16 @@ final class OperatorHost {
             self.stuck.insert(queue)
             self.done.insert(queue)
         case .refused, .failed: self.pullLater(queue, group)
+        }
+    }
+
+    private func read(_ message: InboundMessage, of queue: MessageQueue) {
+        guard let value = History.value(in: message.body) else { return }
+        if queue.topic == self.outside.plan.topic {
+            self.history.saw(message, by: "the final reading")
+            self.drained[queue]?.append(value)
+        } else {
+            self.outside.workloads?.read(value, of: queue, at: message.queueOffset)
         }
     }
 

@@ -9,11 +9,15 @@ final class Workloads {
     private let world: World
     /// Groups in which a disk has changed bytes: what was on it may be lost, and is told so.
     var rottenGroups: () -> Set<Int> = { [] }
+    /// What lies in the workloads' queues.
+    private var confirmed: [MessageQueue: [Int64: UInt64]] = [:]
+    private let plan: ClusterPlan
     /// Since when nothing disturbs the cluster any more.
     private(set) var calmSince: Int64?
 
     init(_ kinds: [Workload], outside: Outside) {
         self.world = outside.world
+        self.plan = outside.plan
         self.topics = kinds.compactMap(\.topic)
         self.nodes = kinds.map { kind in
             switch kind {
@@ -36,6 +40,12 @@ final class Workloads {
     }
 
     func confirmed(_ message: ConfirmedMessage) {
+        if self.topics.contains(message.topic) {
+            let queue = MessageQueue(
+                topic: message.topic, brokerName: self.plan.brokerName(message.group),
+                queueID: message.queueID)
+            self.confirmed[queue, default: [:]][message.queueOffset.value] = message.value
+        }
         for node in self.nodes { node.confirmed(message) }
     }
 
@@ -59,6 +69,26 @@ final class Workloads {
     }
 
     var isDone: Bool { self.nodes.allSatisfy(\.unfinished.isEmpty) }
+
+    /// The final reading got a message of a workload: it is what was confirmed.
+    func read(_ value: UInt64, of queue: MessageQueue, at offset: QueueOffset) {
+        let known = self.confirmed[queue]?.removeValue(forKey: offset.value)
+        guard known != value else { return }
+        self.world.violated(
+            .seenMeansKept,
+            "\(value) was read from \(queue) at \(offset.value), where "
+                + (known.map(String.init) ?? "nothing") + " was confirmed")
+    }
+
+    /// A queue was read to its end: nothing is left that nobody saw.
+    func readToEnd(_ queue: MessageQueue) {
+        guard let missed = self.confirmed[queue]?.sorted(by: { $0.key < $1.key }).first else {
+            return
+        }
+        self.world.violated(
+            .nothingAckedIsLost,
+            "\(missed.value) was confirmed in \(queue) at \(missed.key), and cannot be read")
+    }
 
     /// Nobody disturbed it any more, and yet something never came to its end.
     func checkDone() {
