@@ -131,10 +131,10 @@ extension DelayWorkload {
             switch result {
             case .success(let answer) where answer.responseCode == .success:
                 self.recalled(value)
-            case .success(let answer): self.refused(value, answer, hadAppeared: hadAppeared)
-            case .failure(let failure) where !failure.requestWasSent:
-                self.messages[value]?.recalledAt = nil
-            case .failure: self.world.probes.hit("recall without an answer")
+            case .success(let answer) where answer.responseCode == .illegalOperation:
+                self.refused(value, hadAppeared: hadAppeared)
+            case _ where !result.mayHaveHappened: self.messages[value]?.recalledAt = nil
+            default: self.world.probes.hit("recall without an answer")
             }
         }
     }
@@ -148,9 +148,8 @@ extension DelayWorkload {
         self.world.probes.hit("delayed message recalled")
     }
 
-    private func refused(_ value: UInt64, _ answer: ReceivedCommand, hadAppeared: Bool) {
+    private func refused(_ value: UInt64, hadAppeared: Bool) {
         self.messages[value]?.recalledAt = nil
-        guard answer.responseCode == .illegalOperation else { return }
         self.world.probes.hit(
             hadAppeared ? "recall came too late" : "recall raced with the message's time")
     }
@@ -208,7 +207,7 @@ extension DelayWorkload {
                 return "was due at \(parked.due.milliseconds), and stored at "
                     + "\(message.storeTimestamp.milliseconds)"
             }
-        } else if !known.wish.isOver(at: message.storeTimestamp) {
+        } else if !known.wish.isOver(at: message.storeTimestamp), self.world.clocks == .right {
             return "appeared without having waited"
         }
         return self.isLate(known) ? "appeared too late" : nil

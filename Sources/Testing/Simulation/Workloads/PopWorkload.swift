@@ -201,9 +201,8 @@ extension PopWorkload {
                 if epoch != first.epoch {
                     self.world.probes.hit("handle of an earlier master acknowledged")
                 }
-            case .success: self.refused(lot)
-            case .failure(let failure) where !failure.requestWasSent: self.refused(lot)
-            case .failure: self.world.probes.hit("acknowledgement of a pop without an answer")
+            case _ where !result.mayHaveHappened: self.refused(lot)
+            default: self.world.probes.hit("acknowledgement of a pop without an answer")
             }
         }
     }

@@ -1,7 +1,20 @@
+import ClientCore
 import ClientEngine
 import MessageFormat
 import NIOCore
 import RemotingProtocol
+
+extension CallResult {
+    /// Whether the request may have had its effect, as far as its sender knows.
+    var mayHaveHappened: Bool {
+        switch self {
+        case .success(let answer):
+            AttemptOutcome(responseCode: answer.responseCode.rawValue, remark: "")
+                .mayHaveBeenStored
+        case .failure(let failure): failure.requestWasSent
+        }
+    }
+}
 
 /// A machine of a workload: a process that may end and start again, and calls masters.
 final class WorkloadClient {
