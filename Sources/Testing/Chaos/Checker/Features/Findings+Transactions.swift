@@ -23,7 +23,7 @@ extension Findings {
         }
         if settledByAsking == 0 { self.doubt("no broker asked for an outcome") }
         self.note(
-            "\(committed) committed, \(rolledBack) rolled back, \(settledByAsking) of them asked for"
+            "\(committed) committed, \(rolledBack) rolled back, \(settledByAsking) of all asked for"
         )
     }
 
