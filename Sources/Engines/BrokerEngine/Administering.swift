@@ -30,6 +30,7 @@ extension BrokerEngine {
         // Asking
         case .invokeBrokerToGetConsumerStatus: try self.consumerStatus(command, from: caller)
         case .getConsumerRunningInfo: try self.consumerInfo(command, from: caller)
+        case .consumeMessageDirectly: try self.consumeDirectly(command, from: caller)
         // Delaying/Listing
         case .listDelayedMessages: try self.listDelayed(command, from: caller)
         // Retrying
