@@ -127,6 +127,15 @@ private struct ClientGuide {
         try await admin.seek(group: "audit", topic: "orders", to: .first)
     }
 
+    func replayTimeouts(_ admin: Admin) async throws {
+        var filter = DeadLetterFilter()
+        filter.topic = "orders"
+        filter.error = "timeout"
+        for try await letter in admin.deadLetters(ofGroup: "billing", matching: filter) {
+            try await admin.replay(letter)
+        }
+    }
+
     final class Stopwatch: SendInterceptor {
         private let attempts = Mutex(0)
 
@@ -238,6 +247,7 @@ struct ClientGuideTests {
         #expect(found.map(\.text) == ["two coffees"])
         #expect(try await guide.goBack(admin).values.allSatisfy { $0 == 0 })
         #expect(try await guide.lookAround(admin).lag == Int64(stored))
+        try await guide.replayTimeouts(admin)
         await admin.close()
     }
 
@@ -245,11 +255,13 @@ struct ClientGuideTests {
     func quotes() throws {
         let here = URL(filePath: #filePath).deletingLastPathComponent()
         let page = here.appending(path: "../../docs/client-guide.md")
-        let files = try FileManager.default.contentsOfDirectory(
-            at: here, includingPropertiesForKeys: nil)
-        let code = try files.filter { $0.pathExtension == "swift" }.map {
-            Self.flat(try String(contentsOf: $0, encoding: .utf8))
-        }.joined()
+        let code = try [".", "../../docs/examples", "../../docs/examples/Tests"]
+            .map { here.appending(path: $0) }
+            .flatMap {
+                try FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
+            }
+            .filter { $0.pathExtension == "swift" }
+            .map { Self.flat(try String(contentsOf: $0, encoding: .utf8)) }.joined()
         let blocks = try String(contentsOf: page, encoding: .utf8)
             .components(separatedBy: "```swift\n").dropFirst()
             .compactMap { $0.components(separatedBy: "```").first }
@@ -267,30 +279,11 @@ struct ClientGuideTests {
     }
 }
 
-/// Snippets whose features other tests run in other words: here they are compiled.
-private struct FurtherSnippets {
+/// A snippet that the examples have in other words: here it is compiled.
+private struct FurtherSnippet {
     let configuration: ApusClient.Configuration
 
     func bill(_ message: ReceivedMessage) async throws {}
-
-    func remind(_ producer: Producer) async throws -> SendReceipt {
-        let reminder = Message(
-            topic: "reminders", body: "o-17 is cold", delay: .after(.seconds(600)))
-        let receipt = try await producer.send(reminder)
-        return receipt
-    }
-
-    func ask(_ producer: Producer) async throws -> ReceivedMessage {
-        let reply = try await producer.request(
-            Message(topic: "prices", body: "a coffee?"), timeout: .seconds(10))
-        return reply
-    }
-
-    func answer(_ delivery: Delivery, _ producer: Producer) async throws {
-        if delivery.message.isRequest {
-            try await delivery.message.reply(Array("3.20".utf8), through: producer)
-        }
-    }
 
     func pop() -> Task<Void, any Error> {
         let consumer = PopConsumer(

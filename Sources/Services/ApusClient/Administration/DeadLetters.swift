@@ -33,10 +33,12 @@ public struct DeadLetters: AsyncSequence, Sendable {
 
         init(letters: DeadLetters) { self.letters = letters }
 
+        /// The next letter. Nil: that was all.
         public mutating func next() async throws(ApusClientError) -> DeadLetter? {
             try await self.next(isolation: nil)
         }
 
+        /// The same, for a caller on an actor.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(ApusClientError) -> DeadLetter? {
