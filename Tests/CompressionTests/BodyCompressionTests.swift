@@ -53,7 +53,8 @@ struct BodyCompressionTests {
 
     @Test("damage is an error, wherever it is")
     func damaged() throws {
-        let good = try #require(BodyCompression.compressed(Self.text, level: 5))
+        let text = Array(Self.text.prefix(200))
+        let good = try #require(BodyCompression.compressed(text, level: 5))
         for count in 0..<good.count {
             #expect(throws: CompressionError.damaged, "\(count) of \(good.count) bytes") {
                 try BodyCompression.inflated(Array(good.prefix(count)), .compressed)
@@ -64,7 +65,7 @@ struct BodyCompressionTests {
             bad[place] ^= 0x10
             // A flipped bit may leave a valid stream only where it says nothing about the content.
             if let inflated = try? BodyCompression.inflated(bad, .compressed) {
-                #expect(inflated == Self.text, "byte \(place)")
+                #expect(inflated == text, "byte \(place)")
             }
         }
     }

@@ -22,6 +22,6 @@ struct Apus: AsyncParsableCommand {
         subcommands: [
             ProduceCommand.self, ConsumeCommand.self, TopicCommand.self, GroupCommand.self,
             MessageCommand.self, DeadLetterCommand.self, ClusterCommand.self, BrokerCommand.self,
-            ControllerCommand.self, VerifyCommand.self, BenchCommand.self,
+            ControllerCommand.self, VerifyCommand.self, BenchCommand.self, TraceCommand.self,
         ])
 }
