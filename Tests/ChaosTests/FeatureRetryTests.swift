@@ -110,7 +110,13 @@ struct FeatureRetryTests {
     @Test("two dead letters, two replays")
     func twice() {
         #expect(self.died(graves: [0, 1]).broken == [.storedTwice: 1])
-        var script = self.died()
+        // Its broker died while it took the message for the dead letters.
+        var script = self.died(graves: [0, 1])
+        let fault = Fault(name: "kill-master", target: "broker-a-1")
+        script.add(2_200, .faultBegan(fault))
+        script.add(3_000, .faultEnded(fault, proof: "killed"))
+        #expect(script.verdict.outcome == .valid)
+        script = self.died()
         script.elect(at: 5_150)
         script.receive(0, at: 5_200, Script.place(10))
         #expect(script.broken == [.storedTwice: 1])

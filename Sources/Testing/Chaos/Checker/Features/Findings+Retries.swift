@@ -42,14 +42,14 @@ extension Findings {
             }
         }
         guard let grave = life.graves.first else { return }
-        if Set(life.graves.map(\.position)).count > 1 {
+        let failures = life.steps.filter { $0.isFailure && $0.at < grave.at }
+        if life.gravePlaces > 1, !self.isStruck(failures) {
             self.found(.storedTwice, "\(life.id) is more than one dead letter") {
                 $0.story(of: life)
             }
         }
-        let failures = life.steps.count { $0.isFailure && $0.at < grave.at }
-        if failures < Self.attemptsMax {
-            self.found(.wronglyDead, "\(life.id) died after \(failures) failures") {
+        if failures.count < Self.attemptsMax {
+            self.found(.wronglyDead, "\(life.id) died after \(failures.count) failures") {
                 $0.story(of: life)
             }
         }
@@ -65,7 +65,7 @@ extension Findings {
     /// - Returns: how often it came again as it was asked to.
     private mutating func checkSteps(of life: Lives.Life, _ lateness: inout Lateness) -> Int {
         var retries = 0
-        var isReplayMet = false
+        var replaysMet = 0
         var met: [Lives.Step] = []
         for delivery in life.deliveries {
             defer { met.append(delivery) }
@@ -81,8 +81,9 @@ extension Findings {
                 } else {
                     self.countCopy(of: delivery, asked: asked, after: before, life)
                 }
-            } else if !isReplayMet, let at = life.replayedAt, delivery.at > at {
-                isReplayMet = true
+            } else if replaysMet < life.gravePlaces, let at = life.replayedAt, delivery.at > at {
+                if replaysMet > 0 { self.verdict.duplicated[.fault, default: 0] += 1 }
+                replaysMet += 1
             } else {
                 self.countRepetition(of: delivery, after: before, life)
             }
@@ -105,12 +106,17 @@ extension Findings {
     private mutating func countCopy(
         of delivery: Lives.Step, asked: [Lives.Step], after before: Lives.Step, _ life: Lives.Life
     ) {
-        let isStruck = asked.contains { failure in
+        guard self.isStruck(asked) else {
+            return self.countRepetition(of: delivery, after: before, life)
+        }
+        self.verdict.duplicated[.fault, default: 0] += 1
+    }
+
+    private func isStruck(_ failures: [Lives.Step]) -> Bool {
+        failures.contains { failure in
             let end = failure.at + Self.givesBackWithin
             return self.record.faults.contains { $0.overlaps(failure.at, end) }
         }
-        guard isStruck else { return self.countRepetition(of: delivery, after: before, life) }
-        self.verdict.duplicated[.fault, default: 0] += 1
     }
 
     private mutating func checkTime(

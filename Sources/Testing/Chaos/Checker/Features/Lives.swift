@@ -22,6 +22,8 @@ struct Lives: Sendable {
         var mayBeDone: Bool { self.isDone || self.steps.contains { $0.treatment == .uncertain } }
         var failures: Int { self.steps.count { $0.isFailure } }
 
+        var gravePlaces: Int { Set(self.graves.map(\.position)).count }
+
         /// Where it was found. What comes again lies elsewhere, and says so.
         var places: Set<QueuePosition> {
             Set(self.deliveries.filter { $0.times == 0 }.map(\.position))
