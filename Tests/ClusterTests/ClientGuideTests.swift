@@ -127,6 +127,23 @@ private struct ClientGuide {
         try await admin.seek(group: "audit", topic: "orders", to: .first)
     }
 
+    var namespaced: ApusClient.Configuration {
+        var apart = ApusClient.Configuration(nameServers: nameServers)
+        apart.namespace = "shop"
+        return apart
+    }
+
+    var tracing: ApusClient.Configuration {
+        var traced = ApusClient.Configuration(nameServers: nameServers)
+        traced.trace = TraceOptions()
+        return traced
+    }
+
+    func way(of receipt: SendReceipt, _ admin: Admin) async throws -> [TraceRecord] {
+        let steps = try await admin.trace(ofMessage: receipt.messageID)
+        return steps
+    }
+
     func replayTimeouts(_ admin: Admin) async throws {
         var filter = DeadLetterFilter()
         filter.topic = "orders"
@@ -186,6 +203,7 @@ struct ClientGuideTests {
             let guide = ClientGuide(nameServers: cluster.nameServer)
             try await guide.createTopic()
             #expect(try await guide.sendOne().attempts >= 1)
+            try await self.tracing(guide)
             let stored = try await self.sending(guide)
             try await self.consuming(guide, stored: stored)
             let (attempts, totals) = try await guide.numbered(messages: 50)
@@ -248,6 +266,20 @@ struct ClientGuideTests {
         #expect(try await guide.goBack(admin).values.allSatisfy { $0 == 0 })
         #expect(try await guide.lookAround(admin).lag == Int64(stored))
         try await guide.replayTimeouts(admin)
+        await admin.close()
+    }
+
+    private func tracing(_ guide: ClientGuide) async throws {
+        var configuration = guide.tracing
+        configuration.namespace = guide.namespaced.namespace
+        let receipt = try await withProducer(configuration) { producer in
+            try await producer.send(Message(topic: "traced", body: "a step"))
+        }
+        let admin = Admin(guide.configuration)
+        #expect(
+            await eventually {
+                (try? await guide.way(of: receipt, admin))?.map(\.messageID) == [receipt.messageID]
+            })
         await admin.close()
     }
 
