@@ -11,7 +11,7 @@ package enum Workload: String, Hashable, Sendable, CaseIterable {
     /// A seed exercises none, one or two of them: all of them in every run would make runs slow.
     ///
     /// Not from the world's chance, so that a run with given workloads stays what it is.
-    static func drawn(for seed: UInt64) -> [Workload] {
+    package static func drawn(for seed: UInt64) -> [Workload] {
         var random = SeededGenerator(seed: seed ^ 0x776F_726B)
         let count = [0, 0, 1, 1, 1, 1, 1, 1, 2, 2][random.below(10)]
         return Array(random.shuffled(Self.allCases).prefix(count))
