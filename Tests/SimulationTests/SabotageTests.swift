@@ -49,6 +49,12 @@ struct SabotageTests {
             faults: [.isolate, .pause, .cutPower, .partition]),
         Case(
             sabotage: .popAckBeforeLog, invariants: [.ackedPopIsOver], workloads: [.pops]),
+        Case(
+            sabotage: .popHiddenTooShortly, invariants: [.poppedIsHidden], faults: [.killProcess],
+            workloads: [.pops]),
+        Case(
+            sabotage: .offsetMadeUp, invariants: [.offsetsAreDelivered], faults: [.killProcess],
+            workloads: [.offsets]),
         Case(sabotage: .popReturnLost, invariants: [.poppedComesAgain], workloads: [.pops]),
         Case(sabotage: .retryUncounted, invariants: [.retriedOrDead], workloads: [.retries]),
         Case(

@@ -73,6 +73,10 @@ extension BrokerProcess {
         // A pull without the offset that it commits on its way: that would heal what was lost.
         case (.offsetCommitBeforeAck, .pullMessage):
             return command.changing("sysFlag") { String((Int($0) ?? 0) & ~1) }
+        case (.popHiddenTooShortly, .popMessage):
+            return command.changing("invisibleTime") { String((Int($0) ?? 0) / 10) }
+        case (.offsetMadeUp, .updateConsumerOffset):
+            return command.changing("commitOffset") { String((Int($0) ?? 0) + 50) }
         case (.halfVisible, .sendMessageV2):
             return command.changing("i") { text in
                 var properties = MessageProperties(parsing: text)
