@@ -98,7 +98,10 @@ struct GroupCloneOffsets: ApusCommand {
         let what = "cannot clone the offsets of group \(self.name)"
         let cloned = try await self.connection.withCluster { access in
             try await self.checkIsIdle(access, what)
-            return try await attempting(what) { () async throws(AccessError) in
+            return try await attempting(what) { () async throws(AccessError) -> [QueueLag] in
+                guard !(try await access.lag(of: self.name, topic: self.topic)).isEmpty else {
+                    return []
+                }
                 try await access.cloneOffsets(of: self.name, to: self.to, topic: self.topic)
                 return try await access.lag(of: self.to, topic: self.topic)
             }

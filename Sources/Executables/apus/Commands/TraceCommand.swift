@@ -25,8 +25,14 @@ struct TraceCommand: ApusCommand {
     func perform() async throws {
         let what = "cannot show the way of message \(self.id)"
         let records = try await self.connection.withAdmin { admin in
-            try await attempting(what) { () async throws(ApusClientError) in
-                try await admin.trace(ofMessage: self.id, in: self.topic)
+            try await attempting(what) { () async throws(ApusClientError) -> [TraceRecord] in
+                do throws(ApusClientError) {
+                    return try await admin.trace(ofMessage: self.id, in: self.topic)
+                } catch {
+                    // The first record makes the topic.
+                    guard error.code == .topicNotFound else { throw error }
+                    return []
+                }
             }
         }
         guard !records.isEmpty else {
