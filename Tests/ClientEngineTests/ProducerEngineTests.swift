@@ -279,6 +279,27 @@ import Testing
         #expect(Set(driver.transmissions.map(\.queue)).count == 1)
     }
 
+    @Test("a sharding key keeps its queue while its broker has no master")
+    func keyWithoutMaster() {
+        var driver = ProducerDriver()
+        driver.send(.key("order-1"))
+        driver.route(["a", "b"])
+        guard let first = driver.nextTransmission() else { return }
+        driver.end(first, Answers.refused)
+        let orphan = first.queue.brokerName
+        driver.advance(to: ms(600))
+        driver.end(
+            driver.nextCall(.getRouteInfoByTopic), Answers.route(["a", "b"], without: [orphan]))
+        driver.transmissions.removeAll()
+        let id = driver.send(.key("order-1"))
+        #expect(driver.transmissions.isEmpty)
+        #expect(driver.results[id] == nil)
+        driver.advance(to: ms(3_000))
+        driver.route(["a", "b"])
+        #expect(!driver.transmissions.isEmpty)
+        #expect(driver.transmissions.allSatisfy { $0.queue == first.queue })
+    }
+
     @Test("an answer to an attempt that was given up changes nothing")
     func lateAnswer() {
         var driver = ProducerDriver()

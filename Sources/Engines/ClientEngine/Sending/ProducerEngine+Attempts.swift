@@ -110,7 +110,7 @@ extension ProducerEngine {
     ) -> MessageQueue? {
         switch pending.send.placement {
         case .queue(let chosen): return chosen
-        case .key(let key): return QueueRotation.queue(forKey: key, among: route.writeQueues)
+        case .key(let key): return QueueRotation.queue(forKey: key, among: route.keyedQueues)
         case .anyQueue:
             let backoff = self.backoff
             let hasFailed = pending.lastFailure?.isBrokerTrouble == true
