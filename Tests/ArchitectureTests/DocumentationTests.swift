@@ -18,6 +18,15 @@ struct DocumentationTests {
         #expect(PublicDeclarations(files).undocumented == [])
     }
 
+    @Test("the client's landing page leads to every type")
+    func landingPage() throws {
+        let folder = "Sources/Services/ApusClient"
+        let page = try SourceTree().text(of: "\(folder)/ApusClient.docc/ApusClient.md")
+        let names = try PublicDeclarations(SourceTree().swiftFiles(under: folder)).topLevelNames
+        #expect(names.count > 30, "the scan must find them")
+        #expect(names.filter { !page.contains("``\($0)`") && !page.contains("``\($0)(") } == [])
+    }
+
     @Test("every file that a page links to is there")
     func links() throws {
         let pages = try SourceTree().pages()

@@ -26,6 +26,14 @@ struct PublicDeclarations {
         }
     }
 
+    /// The names of types and functions that are not members of anything.
+    var topLevelNames: [String] {
+        let pattern =
+            /^public (?:final )?(?:struct|class|enum|protocol|actor|typealias|func) (\w+)/
+        return self.files.flatMap(\.lines).filter { $0.hasPrefix("public ") }
+            .compactMap { $0.firstMatch(of: pattern).map { String($0.1) } }
+    }
+
     // MARK: Lines
 
     private static var function: Regex<(Substring, Substring)> { /\bfunc (\w+)/ }

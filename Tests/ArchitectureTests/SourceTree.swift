@@ -37,9 +37,12 @@ struct SourceTree {
 
     /// The pages of documentation.
     func pages() throws -> [File] {
-        let readme = self.root.appendingPathComponent("README.md")
-        return try self.files(under: "docs", named: ".md")
-            + [File(path: "README.md", text: try String(contentsOf: readme, encoding: .utf8))]
+        try self.files(under: "docs", named: ".md")
+            + [File(path: "README.md", text: self.text(of: "README.md"))]
+    }
+
+    func text(of path: String) throws -> String {
+        try String(contentsOf: self.root.appendingPathComponent(path), encoding: .utf8)
     }
 
     /// Links of a page to files that do not exist.
