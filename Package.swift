@@ -10,6 +10,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "ApusClient", targets: ["ApusClient"]),
+        .library(name: "ApusTesting", targets: ["ApusTesting"]),
         .executable(name: "apus", targets: ["apus"]),
         .executable(name: "apus-namesrv", targets: ["apus-namesrv"]),
         .executable(name: "apus-broker", targets: ["apus-broker"]),
@@ -55,6 +56,7 @@ let package = Package(
         // Shells: sockets, files, time.
         .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
         .shell("Storage", [.logging]),
+        .shell("Compression", []),
         .shell("PeerTransport", ["ReplicationProtocol", .nioCore, .nioPosix, .logging]),
 
         // Services: one engine and its shells, ready to run.
@@ -71,7 +73,7 @@ let package = Package(
                 "ControllerEngine", "ControllerCore", "Raft", "ReplicationProtocol",
                 "RemotingTransport", "PeerTransport", "Storage",
             ]),
-        .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport"]),
+        .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport", "Compression"]),
 
         // Testing: worlds to run clusters in, and the checkers of their histories.
         .testing(
@@ -92,6 +94,13 @@ let package = Package(
                 "DeliveryCore", "ReplicationCore", "ControllerCore", "Raft", "RoutingCore",
                 "ClientCore", "ReplicationProtocol", "RemotingProtocol", "MessageFormat", .nioCore,
             ]),
+        .testing(
+            "ApusTesting",
+            [
+                "ApusClient", "BrokerEngine", "NameServerEngine", "ClientEngine", "LogCore",
+                "DeliveryCore", "RemotingTransport", "RemotingProtocol", "MessageFormat", .nioCore,
+                .nioPosix, .logging,
+            ]),
 
         // Executables: parse arguments, build a service, run it.
         .executable("apus-namesrv", ["NameServer"]),
@@ -101,8 +110,8 @@ let package = Package(
         .executable(
             "apus",
             [
-                "ApusClient", "Chaos", "RemotingTransport", "RemotingProtocol", "MessageFormat",
-                .nioCore, .nioPosix,
+                "ApusClient", "Chaos", "Compression", "RemotingTransport", "RemotingProtocol",
+                "MessageFormat", .nioCore, .nioPosix,
             ]),
         .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient", "MessageFormat"]),
 
@@ -138,10 +147,20 @@ let package = Package(
             "RemotingTransport",
             ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
         .tests("Storage", ["MessageFormat"]),
+        .tests("Compression", ["MessageFormat"]),
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
+        .tests("ApusTesting", ["ApusClient"]),
         .tests("apus", ["Chaos", "MessageFormat", .arguments]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
+
+        // What docs/examples shows is compiled and run.
+        .target(
+            name: "Examples", dependencies: ["ApusClient"], path: "docs/examples",
+            exclude: ["README.md", "Tests"], swiftSettings: .strict),
+        .testTarget(
+            name: "ExampleTests", dependencies: ["Examples", "ApusClient", "ApusTesting"],
+            path: "docs/examples/Tests", swiftSettings: .strict),
         .testTarget(
             name: "ClusterTests",
             dependencies: [

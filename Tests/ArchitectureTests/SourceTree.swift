@@ -32,9 +32,34 @@ struct SourceTree {
 
     /// Every Swift file below a directory of the package.
     func swiftFiles(under directory: String) throws -> [File] {
+        try self.files(under: directory, named: ".swift")
+    }
+
+    /// The pages of documentation.
+    func pages() throws -> [File] {
+        try self.files(under: "docs", named: ".md")
+            + [File(path: "README.md", text: self.text(of: "README.md"))]
+    }
+
+    func text(of path: String) throws -> String {
+        try String(contentsOf: self.root.appendingPathComponent(path), encoding: .utf8)
+    }
+
+    /// Links of a page to files that do not exist.
+    func deadLinks(of page: File) throws -> [String] {
+        let folder = self.root.appendingPathComponent(page.path).deletingLastPathComponent()
+        return page.text.matches(of: /\]\(([^)#:\s]+)(?:#[^)\s]*)?\)/).map { String($0.1) }
+            .filter {
+                let target = folder.appendingPathComponent($0).standardizedFileURL
+                return !FileManager.default.fileExists(atPath: target.path)
+            }
+            .map { "\(page.path): there is no \($0)" }
+    }
+
+    private func files(under directory: String, named suffix: String) throws -> [File] {
         let start = self.root.appendingPathComponent(directory)
         guard let walk = FileManager.default.enumerator(atPath: start.path) else { return [] }
-        return try walk.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted()
+        return try walk.compactMap { $0 as? String }.filter { $0.hasSuffix(suffix) }.sorted()
             .map { name in
                 let url = start.appendingPathComponent(name)
                 return File(

@@ -233,4 +233,40 @@ struct AskingTests {
         bench.pass(.seconds(11))
         #expect(bench.answer(to: late)?.code == .consumeMessageTimeout)
     }
+
+    @Test("one consumer is handed a stored message, and what came of it is passed on")
+    func handles() throws {
+        var bench = EngineBench()
+        bench.request(Requests.heartbeat("c1"), from: 1)
+        bench.request(Requests.send("work"))
+        bench.settle()
+        let pull = bench.request(Requests.pull(offset: 0))
+        let position = try #require(bench.answer(to: pull)?.entries.first).position
+        let id = OffsetMessageID(
+            storeHost: HostAddress(ip: [127, 0, 0, 1], port: 10911), physicalOffset: position)
+        let command = RemotingCommand.request(
+            .consumeMessageDirectly,
+            fields: ["clientId": "c1", "consumerGroup": "CG", "msgId": id.text])
+        let asked = bench.request(command, from: 3)
+        let question = try #require(bench.notified.last)
+        #expect(question.connection == 1)
+        #expect(question.command.code == RequestCode.consumeMessageDirectly.rawValue)
+        question.command.body.withUnsafeBytes { bytes in
+            let body = (try? StoredMessageView(bytes)).map { Array($0.body) }
+            #expect(body == Array("work".utf8))
+        }
+        let result = Array(#"{"consumeResult":"CR_SUCCESS"}"#.utf8)
+        bench.respond(
+            .response(.success, to: question.command.opaque, body: result), from: 1)
+        #expect(bench.answer(to: asked)?.body == result)
+
+        var wrong = command
+        wrong["clientId"] = "nobody"
+        let missing = bench.request(wrong, from: 3)
+        #expect(bench.answer(to: missing)?.code == .systemError)
+        wrong = command
+        wrong["msgId"] = "what"
+        let unknown = bench.request(wrong, from: 3)
+        #expect(bench.answer(to: unknown)?.code == .systemError)
+    }
 }

@@ -313,6 +313,31 @@ struct TransactionCheckTests {
         #expect(bench.questions.count == 2)
     }
 
+    @Test("when nobody was there, the first of its group that comes, at once")
+    func asksWhoComes() throws {
+        var bench = EngineBench()
+        bench.request(Transactional.half("order"))
+        bench.settle()
+        bench.pass(.seconds(7))
+        bench.request(Transactional.heartbeat("other", group: "others"), from: 3)
+        bench.pass(.milliseconds(100))
+        #expect(bench.questions.isEmpty)
+        for connection in [5, 6] as [UInt64] {
+            bench.request(Transactional.heartbeat("p\(connection)"), from: connection)
+            bench.pass(.milliseconds(100))
+        }
+        #expect(bench.questions.map(\.connection) == [5])
+        bench.engine.delivery.checkInvariants()
+        // Not again for whoever joins it or comes back.
+        bench.close(5)
+        bench.close(6)
+        bench.request(Transactional.heartbeat("p7"), from: 7)
+        bench.pass(.milliseconds(100))
+        #expect(bench.questions.count == 1)
+        bench.pass(.seconds(30))
+        #expect(bench.questions.map(\.connection) == [5, 7])
+    }
+
     @Test("after 15 questions it lies where an operator finds it")
     func givesUp() {
         var bench = EngineBench()

@@ -34,7 +34,17 @@ struct HistoryTests {
                 .faultBegan(struck), .elected(Election(master, epoch: .max)),
                 .sendEnded(value, .acknowledged, status: "SEND_OK", place, to: master.address),
                 .drainEnded(place.queue, min: QueueOffset(2), max: QueueOffset(5)),
+                .repeated(value, attempts: 3), .asked(value), .replayed(value),
+                .buried(value, place, reason: "a \"b\""),
             ]
+            + [
+                .delayed(by: .milliseconds(5)), .due(at: Tick(nanoseconds: 7)),
+                .transaction(commits: true, isLeftOpen: false),
+            ].map { .wished(value, $0) }
+            + [
+                .done, .failed(again: .seconds(1)), .failed(again: nil), .uncertain,
+                .hidden(until: Tick(nanoseconds: 9)),
+            ].map { .treated(value, by: member, place, $0) }
             + contents.map { .drained(place, $0) }
             + contents.map {
                 .received(
@@ -99,7 +109,7 @@ struct HistoryTests {
     func torn() throws {
         let (reader, events) = try self.read(String(self.text.dropLast(9)))
         #expect(events == self.events.dropLast())
-        #expect(reader.tornLine?.hasPrefix("{\"t\":22,") == true)
+        #expect(reader.tornLine?.hasPrefix("{\"t\":\(self.events.count - 1),") == true)
     }
 
     @Test(

@@ -108,6 +108,20 @@ import Testing
         #expect(check.received(self.stamp(2), on: self.b) == [])
     }
 
+    @Test("what was given up and turns up late is out of order, and doubled only the second time")
+    func givenUpTurnsUp() {
+        var check = SequenceCheck()
+        #expect(check.received(self.stamp(1), on: self.a) == [])
+        var third = self.stamp(3, decided: 2)
+        third.givenUp = [2]
+        #expect(check.received(third, on: self.a) == [])
+        #expect(check.totals.givenUp == 1)
+        #expect(check.received(self.stamp(2), on: self.a) == [.reordered(2)])
+        #expect(check.totals.givenUp == 0)
+        #expect(check.totals.duplicates == 0)
+        #expect(check.received(self.stamp(2), on: self.a) == [.duplicate(2)])
+    }
+
     @Test("a reader that begins in the middle, or begins anew, misses nothing")
     func beginsAnywhere() {
         var check = SequenceCheck()

@@ -30,11 +30,14 @@ enum Answers {
     /// A route over brokers whose masters have the address `<name>:1`.
     static func route(
         _ brokers: [String], queues: Int32 = 2, permission: TopicPermission = .readWrite,
-        masterOf masters: [String: String] = [:]
+        masterOf masters: [String: String] = [:], without orphans: Set<String> = []
     ) -> CallResult {
         let data = TopicRouteData(
             brokers: brokers.map {
-                BrokerData(cluster: "C", brokerName: $0, addresses: [0: masters[$0] ?? "\($0):1"])
+                BrokerData(
+                    cluster: "C", brokerName: $0,
+                    addresses: orphans.contains($0)
+                        ? [2: "\($0):2"] : [0: masters[$0] ?? "\($0):1"])
             },
             queues: brokers.map {
                 QueueData(

@@ -51,6 +51,81 @@ import Testing
         #expect(Set(driver.transmissions.map(\.queue.queueID)) == [0, 1, 2, 3])
     }
 
+    @Test(
+        "a broker that has no such queue: the topic's own route is waited for, not the template's")
+    func strayed() {
+        var driver = ProducerDriver()
+        driver.send()
+        driver.end(driver.nextCall(), Answers.command(.topicNotExist))
+        driver.end(driver.nextCall(), Answers.route(["a"], queues: 8))
+        driver.end(driver.nextTransmission(), Answers.command(.invalidParameter))
+        let later = driver.send()
+        #expect(driver.transmissions.isEmpty)
+        driver.advance(to: ms(60))
+        let lookup = driver.nextCall(.getRouteInfoByTopic)
+        #expect(lookup?.command["topic"] == "T")
+        driver.end(lookup, Answers.command(.topicNotExist))
+        #expect(driver.nextCall(.getRouteInfoByTopic) == nil)
+        driver.advance(to: ms(300))
+        driver.route(["a"], queues: 1)
+        #expect(driver.transmissions.map(\.queue.queueID) == [0, 0])
+        for sent in driver.transmissions {
+            driver.end(sent, Answers.stored(queue: sent.queue, offset: 0))
+        }
+        for id in [SendID(1), later] {
+            guard case .acknowledged? = driver.results[id] else {
+                Issue.record("not acknowledged: \(String(describing: driver.results[id]))")
+                return
+            }
+        }
+    }
+
+    @Test("a topic that got fewer queues: what the stale route misled is sent again by a newer one")
+    func strayedOnOldRoute() {
+        var driver = ProducerDriver()
+        let id = driver.send()
+        driver.route(["a"], queues: 4)
+        driver.end(driver.nextTransmission(), Answers.command(.invalidParameter))
+        // The name server has not heard of it yet.
+        driver.advance(to: ms(100))
+        driver.route(["a"], queues: 4)
+        driver.end(driver.nextTransmission(), Answers.command(.invalidParameter))
+        driver.advance(to: ms(200))
+        driver.route(["a"], queues: 1)
+        #expect(driver.nextTransmission()?.queue.queueID == 0)
+        #expect(driver.results[id] == nil)
+    }
+
+    @Test("a queue that the user chose and nobody has, or that stays wrong, is told")
+    func strayedForGood() {
+        var driver = ProducerDriver()
+        let chosen = driver.send(.queue(MessageQueue(topic: "T", brokerName: "a", queueID: 9)))
+        driver.route(["a"])
+        driver.end(driver.nextTransmission(), Answers.command(.invalidParameter))
+        let other = driver.send()
+        for step in stride(from: 0, through: 4_000, by: 50) {
+            driver.advance(to: ms(step))
+            while let call = driver.nextCall() {
+                driver.end(
+                    call,
+                    call.command.code == RequestCode.getRouteInfoByTopic.rawValue
+                        ? Answers.route(["a"]) : Answers.command(.success))
+            }
+            while let sent = driver.nextTransmission() {
+                driver.end(sent, Answers.command(.invalidParameter))
+            }
+        }
+        for id in [chosen, other] {
+            guard case .failed(let failure) = driver.results[id],
+                case .attempt(let attempt) = failure.cause
+            else {
+                Issue.record("not failed: \(String(describing: driver.results[id]))")
+                return
+            }
+            #expect(attempt.kind == .answered(code: 29))
+        }
+    }
+
     @Test("a topic that exists nowhere fails after a short while, saying so")
     func missingTopic() {
         var driver = ProducerDriver()
@@ -202,6 +277,27 @@ import Testing
         driver.transmissions.removeAll()
         for _ in 0..<5 { driver.send(.key("order-1")) }
         #expect(Set(driver.transmissions.map(\.queue)).count == 1)
+    }
+
+    @Test("a sharding key keeps its queue while its broker has no master")
+    func keyWithoutMaster() {
+        var driver = ProducerDriver()
+        driver.send(.key("order-1"))
+        driver.route(["a", "b"])
+        guard let first = driver.nextTransmission() else { return }
+        driver.end(first, Answers.refused)
+        let orphan = first.queue.brokerName
+        driver.advance(to: ms(600))
+        driver.end(
+            driver.nextCall(.getRouteInfoByTopic), Answers.route(["a", "b"], without: [orphan]))
+        driver.transmissions.removeAll()
+        let id = driver.send(.key("order-1"))
+        #expect(driver.transmissions.isEmpty)
+        #expect(driver.results[id] == nil)
+        driver.advance(to: ms(3_000))
+        driver.route(["a", "b"])
+        #expect(!driver.transmissions.isEmpty)
+        #expect(driver.transmissions.allSatisfy { $0.queue == first.queue })
     }
 
     @Test("an answer to an attempt that was given up changes nothing")

@@ -17,7 +17,7 @@ struct ChaosRunTests {
                 try ClusterOptions.validate(name: "chaos-\(scenario.rawValue)")
             }
         }
-        #expect(Set(Scenario.allCases.map(\.rawValue)).count == 20)
+        #expect(Set(Scenario.allCases.map(\.rawValue)).count == 26)
     }
 
     @Test("what is skipped counts as good, what is inconclusive does not")

@@ -127,6 +127,32 @@ private struct ClientGuide {
         try await admin.seek(group: "audit", topic: "orders", to: .first)
     }
 
+    var namespaced: ApusClient.Configuration {
+        var apart = ApusClient.Configuration(nameServers: nameServers)
+        apart.namespace = "shop"
+        return apart
+    }
+
+    var tracing: ApusClient.Configuration {
+        var traced = ApusClient.Configuration(nameServers: nameServers)
+        traced.trace = TraceOptions()
+        return traced
+    }
+
+    func way(of receipt: SendReceipt, _ admin: Admin) async throws -> [TraceRecord] {
+        let steps = try await admin.trace(ofMessage: receipt.messageID)
+        return steps
+    }
+
+    func replayTimeouts(_ admin: Admin) async throws {
+        var filter = DeadLetterFilter()
+        filter.topic = "orders"
+        filter.error = "timeout"
+        for try await letter in admin.deadLetters(ofGroup: "billing", matching: filter) {
+            try await admin.replay(letter)
+        }
+    }
+
     final class Stopwatch: SendInterceptor {
         private let attempts = Mutex(0)
 
@@ -177,6 +203,7 @@ struct ClientGuideTests {
             let guide = ClientGuide(nameServers: cluster.nameServer)
             try await guide.createTopic()
             #expect(try await guide.sendOne().attempts >= 1)
+            try await self.tracing(guide)
             let stored = try await self.sending(guide)
             try await self.consuming(guide, stored: stored)
             let (attempts, totals) = try await guide.numbered(messages: 50)
@@ -238,6 +265,21 @@ struct ClientGuideTests {
         #expect(found.map(\.text) == ["two coffees"])
         #expect(try await guide.goBack(admin).values.allSatisfy { $0 == 0 })
         #expect(try await guide.lookAround(admin).lag == Int64(stored))
+        try await guide.replayTimeouts(admin)
+        await admin.close()
+    }
+
+    private func tracing(_ guide: ClientGuide) async throws {
+        var configuration = guide.tracing
+        configuration.namespace = guide.namespaced.namespace
+        let receipt = try await withProducer(configuration) { producer in
+            try await producer.send(Message(topic: "traced", body: "a step"))
+        }
+        let admin = Admin(guide.configuration)
+        #expect(
+            await eventually {
+                (try? await guide.way(of: receipt, admin))?.map(\.messageID) == [receipt.messageID]
+            })
         await admin.close()
     }
 
@@ -245,11 +287,13 @@ struct ClientGuideTests {
     func quotes() throws {
         let here = URL(filePath: #filePath).deletingLastPathComponent()
         let page = here.appending(path: "../../docs/client-guide.md")
-        let files = try FileManager.default.contentsOfDirectory(
-            at: here, includingPropertiesForKeys: nil)
-        let code = try files.filter { $0.pathExtension == "swift" }.map {
-            Self.flat(try String(contentsOf: $0, encoding: .utf8))
-        }.joined()
+        let code = try [".", "../../docs/examples", "../../docs/examples/Tests"]
+            .map { here.appending(path: $0) }
+            .flatMap {
+                try FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
+            }
+            .filter { $0.pathExtension == "swift" }
+            .map { Self.flat(try String(contentsOf: $0, encoding: .utf8)) }.joined()
         let blocks = try String(contentsOf: page, encoding: .utf8)
             .components(separatedBy: "```swift\n").dropFirst()
             .compactMap { $0.components(separatedBy: "```").first }
@@ -267,30 +311,11 @@ struct ClientGuideTests {
     }
 }
 
-/// Snippets whose features other tests run in other words: here they are compiled.
-private struct FurtherSnippets {
+/// A snippet that the examples have in other words: here it is compiled.
+private struct FurtherSnippet {
     let configuration: ApusClient.Configuration
 
     func bill(_ message: ReceivedMessage) async throws {}
-
-    func remind(_ producer: Producer) async throws -> SendReceipt {
-        let reminder = Message(
-            topic: "reminders", body: "o-17 is cold", delay: .after(.seconds(600)))
-        let receipt = try await producer.send(reminder)
-        return receipt
-    }
-
-    func ask(_ producer: Producer) async throws -> ReceivedMessage {
-        let reply = try await producer.request(
-            Message(topic: "prices", body: "a coffee?"), timeout: .seconds(10))
-        return reply
-    }
-
-    func answer(_ delivery: Delivery, _ producer: Producer) async throws {
-        if delivery.message.isRequest {
-            try await delivery.message.reply(Array("3.20".utf8), through: producer)
-        }
-    }
 
     func pop() -> Task<Void, any Error> {
         let consumer = PopConsumer(

@@ -1,5 +1,6 @@
 """Masters die and leave under a producer and a push consumer: all that was acknowledged arrives.
 
+The consumer gives some messages back: they wait 10 s at brokers whose masters change meanwhile.
 The topics: one on each group alone, where the client has nobody else to send to, and one on both.
 A client looks at routes every 30 s only. A broker that comes back as a replica passes on what
 still goes to its address; with --short both brokers come back at once.
@@ -57,6 +58,7 @@ class Scenario:
         self.alone = {group: topic_on(group) for group in GROUPS}
         self.both = topic_on(*GROUPS)
         self.topics = [*self.alone.values(), self.both]
+        self.strikes = []
         self.consumer = ReceivingProcess(unique("CID"), self.topics)
         self.producer = SendingProcess(self.topics)
 
@@ -77,6 +79,7 @@ class Scenario:
     def strike(self, kill, drain, come_back_at_once):
         """Takes both groups' masters away, until messages that their successors stored arrived."""
         strikes = [self.take_away(kill, True), self.take_away(drain, False)]
+        self.strikes += strikes
         if come_back_at_once:
             self.bring_back(strikes)
         firsts = [self.first_of_successor(strike) for strike in strikes]
@@ -138,23 +141,37 @@ class Scenario:
                 flush=True,
             )
 
-    def missing(self):
+    def missing(self, with_refused=False):
         """Acknowledged for more than a second, and not yet consumed."""
         ripe = time.monotonic() - 1
         return [
             (topic, number)
             for topic in self.topics
             for received in [self.consumer.counts(topic)]
+            for refused in [{} if with_refused else self.consumer.refused(topic)]
             for number, _, ended in self.producer.acknowledged(topic)
-            if ended < ripe and number not in received
+            if ended < ripe and number not in received and number not in refused
         ]
+
+    def retried_through(self, strikes):
+        """Messages that were given back before a master went, and came again after it."""
+        return sum(
+            1 for topic in self.topics
+            for refused in [self.consumer.refused(topic)]
+            for number, at in self.consumer.received(topic)
+            if number in refused
+            and any(refused[number] < strike.struck < at for strike in strikes)
+        )
 
     def judge(self):
         time.sleep(1.1)
         try:
-            wait_until(lambda: not self.missing(), 90, "everything acknowledged is consumed")
+            wait_until(
+                lambda: not self.missing(with_refused=True), 90,
+                "everything acknowledged is consumed",
+            )
         except AssertionError:
-            lost = self.missing()
+            lost = self.missing(with_refused=True)
             raise AssertionError(f"{len(lost)} acknowledged and not consumed: {lost[:20]}")
         self.consumer.end()
         sends = sum(len(self.producer.acknowledged(topic)) for topic in self.topics)
@@ -162,8 +179,11 @@ class Scenario:
             count - 1 for topic in self.topics for count in self.consumer.counts(topic).values()
         )
         early, late = self.producer.failures()
+        retried = self.retried_through(self.strikes)
+        check(retried > 0, "no message waited for its retry while a master went")
         return (
             f"failover: {sends} acknowledged, all consumed, {again} once more than needed, "
+            f"{retried} given back before and again after, "
             f"{late} sends given up by the client (and {early} before it knew the new topics)"
         )
 

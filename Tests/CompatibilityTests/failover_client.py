@@ -1,8 +1,9 @@
 """One client process of the failover scenario. Prints a line for each message; ends with its input.
 
     failover_client.py produce TOPIC...         TOPIC NUMBER STARTED ENDED ok|REASON
-    failover_client.py consume GROUP TOPIC...   TOPIC NUMBER RECEIVED
+    failover_client.py consume GROUP TOPIC...   TOPIC NUMBER RECEIVED ok|later
 
+What the consumer refuses the first time ("later") comes again after 10 s.
 Times are of the machine's monotonic clock, which all processes share.
 """
 
@@ -15,9 +16,9 @@ from rocketmq.client import Producer, PushConsumer, RecvMessage, SendStatus
 from rocketmq.exceptions import ffi_check
 from rocketmq.ffi import dll
 
-from scenario import NAME_SERVER, message, unique
+from scenario import CONSUMED, CONSUME_LATER, NAME_SERVER, message, unique
 
-CONSUMED, CONSUME_LATER = 0, 1
+REFUSED_EVERY = 25
 _output = threading.Lock()
 
 
@@ -65,8 +66,10 @@ def consume(group, topics):
     def take(_, received):
         try:
             taken = RecvMessage(received)
-            report(taken.topic, taken.body.decode(), time.monotonic())
-            return CONSUMED
+            number = int(taken.body)
+            is_refused = number % REFUSED_EVERY == 0 and taken.reconsume_times == 0
+            report(taken.topic, number, time.monotonic(), "later" if is_refused else "ok")
+            return CONSUME_LATER if is_refused else CONSUMED
         except Exception:
             return CONSUME_LATER
 

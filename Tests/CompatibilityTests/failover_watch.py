@@ -70,7 +70,17 @@ class ReceivingProcess(ClientProcess):
         super().__init__("consume", group, *topics)
 
     def received(self, topic):
-        return [(int(number), float(at)) for name, number, at in self.lines[:] if name == topic]
+        return [
+            (int(number), float(at)) for name, number, at, outcome in self.lines[:]
+            if name == topic and outcome == "ok"
+        ]
+
+    def refused(self, topic):
+        """What comes again, and when it came first."""
+        return {
+            int(number): float(at) for name, number, at, outcome in self.lines[:]
+            if name == topic and outcome == "later"
+        }
 
     def counts(self, topic):
         return Counter(number for number, _ in self.received(topic))

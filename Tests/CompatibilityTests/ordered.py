@@ -20,8 +20,8 @@ def scenario():
 
     delivered.wait_for({f"{s}:{n}" for s in range(shards) for n in range(each)})
     for shard in range(shards):
-        mine = [m for m in delivered.messages if m[0].startswith(f"{shard}:")]
-        numbers = [int(body.split(":")[1]) for body, _, _, _ in mine]
+        mine = [body for body in delivered.bodies if body.startswith(f"{shard}:")]
+        numbers = [int(body.split(":")[1]) for body in mine]
         check(numbers == sorted(numbers), f"shard {shard} arrived as {numbers}")
     return f"ordered: {shards} shards of {each}, each in its order"
 

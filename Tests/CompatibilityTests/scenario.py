@@ -11,8 +11,13 @@ import threading
 import time
 import traceback
 import uuid
+from collections import namedtuple
 
-from rocketmq.client import Message, Producer, PullConsumer, PushConsumer, SendStatus
+from rocketmq.client import (
+    Message, MessageModel, Producer, PullConsumer, PushConsumer, RecvMessage, SendStatus,
+)
+from rocketmq.exceptions import ffi_check
+from rocketmq.ffi import dll
 
 NAME_SERVER = os.environ["APUS_NAME_SERVER"]
 CONNECTING = "connect"  # so begin the bodies that only show that a consumer is connected
@@ -40,6 +45,16 @@ def apus(*arguments):
         [os.environ["APUS"], *arguments, "--name-server", NAME_SERVER],
         check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30,
     )
+
+
+def apus_lines(*arguments):
+    """What it prints; nothing, if it fails."""
+    done = subprocess.run(
+        [os.environ["APUS"], *arguments, "--name-server", NAME_SERVER],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        timeout=30,
+    )
+    return done.stdout.splitlines() if done.returncode == 0 else []
 
 
 def created_topic(prefix):
@@ -88,23 +103,34 @@ def pull_consumer():
     return made
 
 
+Taken = namedtuple("Taken", "body queue_id queue_offset at topic reconsume_times store_size")
+CONSUMED, CONSUME_LATER = 0, 1
+
+
 class Delivered:
     """Collects what a push consumer is given, with the time of each delivery.
 
-    `apart` gives it connections and timers of its own. Consumers that share them with an earlier
-    one may wait for the next rebalance, up to 10 s.
+    `refuses` says of a message whether it is given back, to come again. `apart` gives it
+    connections and timers of its own: consumers that share them with an earlier one may wait for
+    the next rebalance, up to 10 s.
     """
 
-    def __init__(self, topic, expression="*", group=None, orderly=False, apart=False):
+    def __init__(
+        self, topic, expression="*", group=None, orderly=False, apart=False,
+        model=MessageModel.CLUSTERING, refuses=lambda received: False,
+    ):
         self._lock = threading.Lock()
-        self._messages = []
+        self._taken = []
         self._connecting = set()
         self._topic = topic
-        self.consumer = PushConsumer(group or unique("CID"), orderly=orderly)
+        self._refuses = refuses
+        self.consumer = PushConsumer(group or unique("CID"), orderly=orderly, message_model=model)
         self.consumer.set_namesrv_addr(NAME_SERVER)
         if apart:
             self.consumer.set_instance_name(unique("apart"))
-        self.consumer.subscribe(topic, self._take, expression)
+        # The package's own callback takes every message for consumed, whatever happened.
+        ffi_check(dll.Subscribe(self.consumer._handle, topic.encode(), expression.encode()))
+        self.consumer._register_callback(self._take)
         self.consumer.start()
 
     def connect(self, tag="connect"):
@@ -124,23 +150,30 @@ class Delivered:
         )
         return self
 
-    def _take(self, received):
+    def _take(self, _, handle):
         now = time.monotonic()
+        received = RecvMessage(handle)
         body = received.body.decode()
-        with self._lock:
-            if body.startswith(CONNECTING):
+        if body.startswith(CONNECTING):
+            with self._lock:
                 self._connecting.add(body)
-            else:
-                self._messages.append((body, received.queue_id, received.queue_offset, now))
+            return CONSUMED
+        taken = Taken(
+            body, received.queue_id, received.queue_offset, now, received.topic,
+            received.reconsume_times, received.store_size,
+        )
+        with self._lock:
+            self._taken.append(taken)
+        return CONSUME_LATER if self._refuses(received) else CONSUMED
 
     @property
-    def messages(self):
+    def taken(self):
         with self._lock:
-            return list(self._messages)
+            return list(self._taken)
 
     @property
     def bodies(self):
-        return [body for body, _, _, _ in self.messages]
+        return [taken.body for taken in self.taken]
 
     def wait_for(self, bodies, seconds=30):
         wanted = set(bodies)

@@ -13,8 +13,12 @@ struct SabotageTests {
         var faults: [FaultPlan.Kind] = []
         /// Where to begin: near a seed that is known to tell, because runs take long.
         var firstSeed: UInt64 = 1
+        /// What its clients do beside plain messages.
+        var workloads: [Workload] = []
 
-        var testDescription: String { self.sabotage.rawValue }
+        var testDescription: String {
+            ([self.sabotage.rawValue] + self.workloads.map(\.rawValue)).joined(separator: ", ")
+        }
     }
 
     static let cases = [
@@ -47,6 +51,31 @@ struct SabotageTests {
         Case(
             sabotage: .readAboveConfirm, invariants: [.seenMeansKept],
             faults: [.isolate, .pause, .cutPower, .partition]),
+        Case(
+            sabotage: .popAckBeforeLog, invariants: [.ackedPopIsOver], workloads: [.pops]),
+        Case(
+            sabotage: .popHiddenTooShortly, invariants: [.poppedIsHidden], faults: [.killProcess],
+            workloads: [.pops]),
+        Case(
+            sabotage: .offsetMadeUp, invariants: [.offsetsAreDelivered], faults: [.killProcess],
+            workloads: [.offsets]),
+        Case(sabotage: .popReturnLost, invariants: [.poppedComesAgain], workloads: [.pops]),
+        Case(sabotage: .retryUncounted, invariants: [.retriedOrDead], workloads: [.retries]),
+        Case(
+            sabotage: .delayFiredTwice, invariants: [.delayedOnce],
+            faults: [.killProcess, .cutPower],
+            workloads: [.delays]),
+        Case(sabotage: .recallBeforeLog, invariants: [.recalledNever], workloads: [.delays]),
+        Case(sabotage: .halfVisible, invariants: [.halfIsInvisible], workloads: [.transactions]),
+        Case(
+            sabotage: .commitBeforeLog, invariants: [.transactionEndsOnce],
+            workloads: [.transactions]),
+        Case(
+            sabotage: .checkUnasked, invariants: [.transactionEndsOnce],
+            workloads: [.transactions]),
+        Case(
+            sabotage: .offsetCommitBeforeAck, invariants: [.offsetsNeverRewind],
+            faults: [.killProcess, .killGroup, .cutPowerOfGroup], workloads: [.offsets]),
     ]
 
     private static let seedsMax: UInt64 = 100
@@ -55,6 +84,7 @@ struct SabotageTests {
     func caught(_ broken: Case) {
         var settings = SimulationRun.Settings()
         settings.sabotage = broken.sabotage
+        settings.workloads = broken.workloads
         if !broken.faults.isEmpty {
             settings.faults.kinds = broken.faults
             settings.faults.countMax = 16
@@ -73,6 +103,7 @@ struct SabotageTests {
     func honest(seed: UInt64) {
         var settings = SimulationRun.Settings()
         settings.faults.kinds = [.killProcess, .killGroup, .cutPower, .partition, .pause]
+        settings.workloads = Workload.allCases
         #expect(SimulationRun(seed: seed, settings: settings).run().violation == nil)
     }
 }

@@ -16,14 +16,23 @@ struct SeedTests {
         "seeds that once broke an invariant do so no more",
         arguments: [13, 42] as [UInt64])
     func regressions(seed: UInt64) {
-        let result = SimulationRun(seed: seed).run()
+        let result = SimulationRun(seed: seed, settings: Self.plain).run()
         #expect(result.violation == nil, "apus-simulate --seed \(seed) --trace")
+    }
+
+    /// Plain messages only.
+    private static var plain: SimulationRun.Settings {
+        var settings = SimulationRun.Settings()
+        settings.workloads = []
+        return settings
     }
 
     @Test("the same seed gives the same run, event by event", arguments: [8] as [UInt64])
     func replays(seed: UInt64) {
-        let first = SimulationRun(seed: seed).run()
-        let second = SimulationRun(seed: seed).run()
+        var settings = SimulationRun.Settings()
+        settings.workloads = Workload.allCases
+        let first = SimulationRun(seed: seed, settings: settings).run()
+        let second = SimulationRun(seed: seed, settings: settings).run()
         #expect(first.traceHash == second.traceHash)
         #expect(first == second)
     }
@@ -40,15 +49,64 @@ struct SeedTests {
         var reached = Probes()
         // Near seeds that reach all of them, because runs take long.
         for seed in UInt64(145)...184 where !rare.allSatisfy({ reached[$0] > 0 }) {
-            reached.add(SimulationRun(seed: seed).run().probes)
+            reached.add(SimulationRun(seed: seed, settings: Self.plain).run().probes)
         }
         for name in rare { #expect(reached[name] > 0, "never reached: \(name)") }
+    }
+
+    @Test("rare branches of every workload are reached within a few seeds")
+    func probesOfWorkloads() {
+        let rare = [
+            "popped message came back after a failover", "visible time changed",
+            "handle of an earlier master acknowledged", "pop acknowledged too late",
+            "dead letter", "retry fired by another master than accepted it",
+            "delay fired by another master than accepted it",
+            "recall raced with the message's time", "check-back after a failover",
+            "transaction ended by another master than began it",
+            "undecided transaction given up", "producer died within a transaction",
+            "offset asked for after a failover", "offset reset",
+        ]
+        var settings = SimulationRun.Settings()
+        settings.workloads = Workload.allCases
+        settings.faults.kinds = [.killProcess, .cutPower, .killGroup, .pause]
+        settings.faults.countMax = 16
+        var reached = Probes()
+        for seed in UInt64(3)...40 where !rare.allSatisfy({ reached[$0] > 0 }) {
+            let result = SimulationRun(seed: seed, settings: settings).run()
+            #expect(result.violation == nil, "seed \(seed)")
+            reached.add(result.probes)
+        }
+        for name in rare { #expect(reached[name] > 0, "never reached: \(name)") }
+    }
+
+    @Test("without faults every workload comes to its end, and delays are on time")
+    func workloadsWithoutFaults() {
+        var settings = SimulationRun.Settings()
+        settings.faults = .none
+        settings.workloads = Workload.allCases
+        let result = SimulationRun(seed: 6, settings: settings).run()
+        #expect(result.violation == nil)
+        for name in [
+            "delayed message appeared", "delayed message recalled", "transaction committed",
+            "check-back answered", "popped message came back", "retry succeeded", "dead letter",
+        ] { #expect(result.probes[name] > 0, "never reached: \(name)") }
+    }
+
+    @Test("seeds draw all workloads, and some none")
+    func drawsWorkloads() {
+        let drawn = (UInt64(1)...200).map { Workload.drawn(for: $0) }
+        #expect(drawn.contains([]))
+        let all = Set(drawn.flatMap { $0 })
+        #expect(all == Set(Workload.allCases))
+        let most = drawn.map(\.count).max()
+        #expect(most == 2)
     }
 
     @Test("a cluster without faults loses nothing, elects once, and is read by its consumers")
     func withoutFaults() {
         var settings = SimulationRun.Settings()
         settings.faults = .none
+        settings.workloads = []
         let result = SimulationRun(seed: 5, settings: settings).run()
         #expect(result.violation == nil)
         #expect(result.probes["master elected"] == 2)

@@ -23,6 +23,8 @@ struct ArgumentTests {
             "topic delete T --yes", "group list", "group info G", "group lag G --topic T",
             "group seek G --topic T --to first", "message get ABC --topic T",
             "message find --topic T --key K --since 2h", "message delayed --limit 5",
+            "dlq list --json", "dlq show G --topic T --since 2h --until 1h --error timeout --key K",
+            "dlq replay G --rate 50/s --dry-run", "dlq replay G --rate 100/m", "dlq purge G --yes",
             "cluster info", "cluster health",
             "verify --count 10", "verify --duration 12 --rate 100 --history F --json",
             "verify --check A --check B", "bench send --in-flight 8 --duration 500ms",
@@ -40,7 +42,8 @@ struct ArgumentTests {
             "topic create", "topic create T --queues 0", "topic delete T",
             "topic list --name-server localhost", "topic list --timeout 0", "verify --producers 0",
             "verify --duration soon", "verify --size 0", "bench send --connections 0",
-            "bench disk --size 0",
+            "bench disk --size 0", "dlq show", "dlq show G --count 0", "dlq replay G --rate 0",
+            "dlq replay G --rate 5/y", "dlq purge G",
         ])
     func wrong(words: String) {
         #expect(self.exitCode(words) == 64)

@@ -67,6 +67,8 @@ private struct SessionCheck: Sendable {
     private var next: Int64
     private(set) var open: Set<Int64> = []
     private var declaredLost: Set<Int64> = []
+    /// Given up, and not seen: an attempt of unknown outcome may still turn up, late.
+    private var givenUp: Set<Int64> = []
     /// `totals.received` when the session was last heard of.
     private(set) var lastAt = 0
 
@@ -82,7 +84,11 @@ private struct SessionCheck: Sendable {
     ) -> [SequenceCheck.Finding] {
         self.lastAt = totals.received
         var findings = self.place(stamp.number, &totals)
-        for number in stamp.givenUp where self.open.remove(number) != nil { totals.givenUp += 1 }
+        for number in stamp.givenUp where self.open.remove(number) != nil {
+            totals.givenUp += 1
+            self.givenUp.insert(number)
+        }
+        if self.givenUp.count > SequenceCheck.openMax { self.givenUp.removeAll() }
         findings += self.declareLost(upTo: stamp.decided, &totals)
         return findings
     }
@@ -104,6 +110,11 @@ private struct SessionCheck: Sendable {
         }
         if self.declaredLost.remove(number) != nil {
             totals.lost -= 1
+            totals.reordered += 1
+            return [.reordered(number)]
+        }
+        if self.givenUp.remove(number) != nil {
+            totals.givenUp -= 1
             totals.reordered += 1
             return [.reordered(number)]
         }

@@ -4,6 +4,8 @@ package struct DeliverySettings: Hashable, Sendable {
     package var brokerName: String
     package var autoCreateTopic: Bool
     package var autoCreateGroup: Bool
+    /// Whether the topic of message traces is there from the start.
+    package var hasTraceTopic = false
     package var delays = DelaySettings()
     package var transactions = TransactionSettings()
     package var idempotence = IdempotenceSettings()

@@ -13,6 +13,7 @@ extension DeliveryState {
             if try self.transactions.apply(kind: kind, payload: payload) { return true }
             if try self.pops.apply(kind: kind, payload: payload) { return true }
             if try self.requestModes.apply(kind: kind, payload: payload) { return true }
+            if try self.deadLetters.apply(kind: kind, payload: payload) { return true }
             return try self.idempotence.apply(kind: kind, payload: payload)
         }
         var reader = try StateReader(payload)
@@ -71,6 +72,7 @@ extension DeliveryState {
         for name in try reader.names("topic") {
             self.topics.restoreDeletion(of: name)
             self.idempotence.removeTopic(name)
+            self.deadLetters.removeTopic(name)
         }
         self.topics.dataVersion = version
     }

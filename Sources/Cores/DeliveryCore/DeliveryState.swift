@@ -16,6 +16,7 @@ package struct DeliveryState: Sendable {
     package var idempotence: IdempotenceTable
     package var pops: PopLedger
     package var requestModes: RequestModeTable
+    package var deadLetters = DeadLetterTable()
 
     package init(settings: DeliverySettings, at now: Timestamp = Timestamp(milliseconds: 0)) {
         self.topics = TopicTable(settings: settings, at: now)
@@ -43,6 +44,7 @@ package struct DeliveryState: Sendable {
         self.transactions.checkInvariants()
         self.idempotence.checkInvariants()
         self.pops.checkInvariants()
+        self.deadLetters.checkInvariants()
     }
 }
 
@@ -139,5 +141,6 @@ extension DeliveryState {
             + self.idempotence.snapshotRecords()
             + self.pops.snapshotRecords()
             + self.requestModes.snapshotRecords()
+            + self.deadLetters.snapshotRecords()
     }
 }

@@ -4,7 +4,8 @@ package import MessageFormat
 package enum SystemResources {
     package static func topics(_ settings: DeliverySettings) -> [TopicConfig] {
         let template = settings.autoCreateTopic ? [Self.template] : []
-        return template + Self.routes(settings) + Self.stores(settings)
+        let trace = settings.hasTraceTopic ? [Self.topic(SystemTopic.trace, queues: 1)] : []
+        return template + Self.routes(settings) + Self.stores(settings) + trace
     }
 
     package static let groups = [

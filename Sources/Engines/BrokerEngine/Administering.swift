@@ -30,8 +30,13 @@ extension BrokerEngine {
         // Asking
         case .invokeBrokerToGetConsumerStatus: try self.consumerStatus(command, from: caller)
         case .getConsumerRunningInfo: try self.consumerInfo(command, from: caller)
+        case .consumeMessageDirectly: try self.consumeDirectly(command, from: caller)
         // Delaying/Listing
         case .listDelayedMessages: try self.listDelayed(command, from: caller)
+        // Retrying
+        case .listDeadLetters: try self.listDeadLetters(command, from: caller)
+        case .replayDeadLetter: try self.replayDeadLetter(command, from: caller)
+        case .purgeDeadLetters: try self.purgeDeadLetters(command, from: caller)
         // Transactions/Resuming
         case .resumeCheckHalfMessage: try self.resumeCheck(command, from: caller)
         // BrokerStatus

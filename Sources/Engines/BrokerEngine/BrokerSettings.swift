@@ -40,6 +40,12 @@ package struct BrokerSettings: Sendable {
 
     package init() {}
 
+    /// Whether the topic of message traces is there from the start.
+    package var hasTraceTopic: Bool {
+        get { self.delivery.hasTraceTopic }
+        set { self.delivery.hasTraceTopic = newValue }
+    }
+
     /// Who the broker is, and what clients may make by themselves.
     package init(
         cluster: String, brokerName: String, autoCreateTopics: Bool, autoCreateGroups: Bool

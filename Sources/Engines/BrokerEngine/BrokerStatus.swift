@@ -23,6 +23,7 @@ extension BrokerEngine {
             (key: "maxMessageSize", value: String(settings.bodyBytesMax)),
             (key: "mappedFileSizeCommitLog", value: String(settings.log.segmentBytes)),
             (key: "enablePropertyFilter", value: String(settings.enablePropertyFilter)),
+            (key: "traceTopicEnable", value: String(settings.delivery.hasTraceTopic)),
             (key: "autoCreateTopicEnable", value: String(settings.delivery.autoCreateTopic)),
             (
                 key: "autoCreateSubscriptionGroup",

@@ -13,7 +13,11 @@ extension BrokerEngine {
             language: caller.language.rawValue, version: caller.version,
             address: caller.remote.description, lastSeen: self.now.tick)
         for group in data.producers where ResourceName.problem(withGroup: group) == nil {
+            let isFirst = self.producers.clientIDs(of: group).isEmpty
             self.producers.heartbeat(group: group, member: member, at: self.now.tick)
+            if isFirst {
+                self.delivery.transactions.producerCame(to: group, at: self.now.tick)
+            }
         }
         guard data.consumers.count <= Self.groupsPerHeartbeatMax else {
             throw Refusal(

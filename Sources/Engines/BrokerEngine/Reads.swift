@@ -16,6 +16,8 @@ enum ReadContinuation: Sendable {
     case fire(DueDelays)
     case roll
     case sendBack(SendBackJob)
+    case replay(DeadLetterJob)
+    case consumeDirectly(DirectConsumption)
     case pop(PopJob)
     case popDelivery(PopDelivery)
     case popReturn(PopReturnLot)
@@ -100,6 +102,8 @@ extension BrokerEngine {
         case (.fire(let due), .success(let bytes)): self.fire(due, bytes)
         case (.roll, .success(let bytes)): self.putRolled(bytes)
         case (.sendBack(let job), .success(let bytes)): self.sendBack(job, bytes)
+        case (.replay(let job), .success(let bytes)): self.replay(job, bytes)
+        case (.consumeDirectly(let job), .success(let bytes)): self.consumeDirectly(job, bytes)
         case (.pop(let job), .success(let bytes)): self.examined(job, bytes)
         case (.popDelivery(let delivery), .success(let bytes)): self.deliver(delivery, bytes)
         case (.popReturn(let lot), .success(let bytes)): self.putBack(lot, bytes)
@@ -120,6 +124,8 @@ extension BrokerEngine {
         case .query(let job): caller = job.caller
         case .searchOffset(let job): caller = job.caller
         case .sendBack(let job): caller = job.caller
+        case .replay(let job): caller = job.caller
+        case .consumeDirectly(let job): caller = job.caller
         case .popDelivery(let delivery): caller = delivery.ask.caller
         case .route(let job): caller = job.caller
         case .pop(let job): return self.readFailed(job)

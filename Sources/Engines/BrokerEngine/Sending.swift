@@ -14,7 +14,8 @@ extension BrokerEngine {
             if request.isBatch {
                 try self.sendBatch(request, body, to: config, queueID, from: caller)
             } else {
-                try self.sendOne(request, body, to: config, queueID, from: caller)
+                try self.sendOne(
+                    request, body, to: config, queueID, asked: command, from: caller)
             }
         }
     }
@@ -89,7 +90,7 @@ extension BrokerEngine {
 
     private mutating func sendOne(
         _ request: SendRequest, _ body: UnsafeRawBufferPointer, to config: TopicConfig,
-        _ queueID: Int32, from caller: Caller
+        _ queueID: Int32, asked command: ReceivedCommand, from caller: Caller
     ) throws {
         guard !body.isEmpty else { throw Refusal(.messageIllegal, "the message has no body") }
         let facts = request.properties.withUnsafeBytes { self.prepareProperties($0) }
@@ -112,7 +113,8 @@ extension BrokerEngine {
         var handle: String?
         let appended: Appended
         if isRetry {
-            appended = try self.placeRetry(request, draft, body, from: caller)
+            appended = try self.placeRetry(
+                request, draft, body, because: command.nonEmptyString("apusError"), from: caller)
         } else if facts.isHalf {
             appended = try self.placeHalf(draft, body, by: request.producerGroup, stamp)
         } else if facts.mayBeDelayed {
@@ -146,13 +148,15 @@ extension BrokerEngine {
     /// A client that cannot send back sends to the retry topic itself.
     private mutating func placeRetry(
         _ request: SendRequest, _ draft: MessageDraft, _ body: UnsafeRawBufferPointer,
-        from caller: Caller
+        because errorText: String?, from caller: Caller
     ) throws -> Appended {
         let properties = self.scratch.withUnsafeBytes { MessageProperties(parsing: $0) }
         let name = RetryPolicy.group(ofRetryTopic: request.topic) ?? ""
         let sent = RetryRequest(
             reconsumeTimesMax: request.maxReconsumeTimes, clientVersion: caller.version,
-            errorText: nil)
+            clientID: self.consumers.group(name)?.members[
+                ConnectionKey(caller.connection.value)]?.clientID,
+            errorText: errorText)
         switch RetryPolicy.send(
             topic: request.topic, properties: properties, reconsumeTimes: request.reconsumeTimes,
             sent, group: self.delivery.groups.config(name),

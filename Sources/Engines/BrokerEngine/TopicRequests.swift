@@ -32,6 +32,7 @@ extension BrokerEngine {
         }
         guard self.delivery.topics.delete(name, at: self.now.wall) else { return }
         self.delivery.idempotence.removeTopic(name)
+        self.delivery.deadLetters.removeTopic(name)
         _ = self.append(self.delivery.record(ofTopic: name))
         if self.delivery.offsets.remove(topic: name) {
             _ = self.append(DeliveryState.recordOfRemovedOffsets(topic: name))

@@ -142,6 +142,8 @@ struct FailoverCommand: ParsableCommand {
     var times = 20
     @Option(help: "What victims and moments are drawn from.")
     var seed: UInt64 = 1
+    @Flag(help: "Producers number their messages: each must be stored once.")
+    var idempotent = false
     @Option(help: "Which cluster (default: a new one, deleted at the end).")
     var name: String?
     @Flag(help: "Print a table for a Markdown page; the timeline goes to standard error.")
@@ -180,8 +182,10 @@ struct FailoverCommand: ParsableCommand {
         let tell: @Sendable (String) -> Void = { isPage ? say($0) : show($0) }
         let timeline = Timeline(tell)
         let verdict = try withCluster(self.name, options, "failover") { cluster in
-            try FailoverLoop(cluster: cluster, kind: kind, times: self.times, seed: self.seed)
-                .run { timeline.note($0) }
+            try FailoverLoop(
+                cluster: cluster, kind: kind, times: self.times, seed: self.seed,
+                isIdempotent: self.idempotent
+            ).run { timeline.note($0) }
         } isGood: {
             $0.outcome == .valid
         }

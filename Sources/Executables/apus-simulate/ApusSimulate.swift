@@ -46,6 +46,12 @@ struct ApusSimulate: AsyncParsableCommand {
     )
     var with: String?
 
+    @Option(
+        help:
+            "Exercise these workloads beside plain messages, separated by commas, or none; otherwise each seed draws up to two: \(Workload.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
+    var workloads: String?
+
     @Option(help: "The most faults of one run.")
     var faultsMax = FaultPlan().countMax
 
@@ -61,6 +67,9 @@ struct ApusSimulate: AsyncParsableCommand {
                 throw ValidationError("there is no fault named \(name)")
             }
         }
+        for name in self.workloadNames where Workload(rawValue: name) == nil {
+            throw ValidationError("there is no workload named \(name)")
+        }
         guard !self.trace || self.seed != nil else {
             throw ValidationError("--trace needs --seed")
         }
@@ -68,6 +77,11 @@ struct ApusSimulate: AsyncParsableCommand {
             throw ValidationError("--faults-max is 0 to 1000")
         }
         guard (1...256).contains(self.jobs) else { throw ValidationError("--jobs is 1 to 256") }
+    }
+
+    private var workloadNames: [String] {
+        guard let workloads, workloads != "none" else { return [] }
+        return workloads.split(separator: ",").map(String.init)
     }
 
     private static func kind(_ name: Substring) -> FaultPlan.Kind? {
@@ -79,6 +93,9 @@ struct ApusSimulate: AsyncParsableCommand {
         settings.sabotage = self.sabotage.flatMap { Sabotage(rawValue: $0) }
         if let faults { settings.faults.kinds = faults.split(separator: ",").compactMap(Self.kind) }
         settings.faults.countMax = self.faultsMax
+        if self.workloads != nil {
+            settings.workloads = self.workloadNames.compactMap(Workload.init)
+        }
         settings.faults.kinds += (self.with ?? "").split(separator: ",").compactMap(Self.kind)
         if let seed {
             try self.runOne(seed, settings)

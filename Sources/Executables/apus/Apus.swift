@@ -21,7 +21,7 @@ struct Apus: AsyncParsableCommand {
         version: "apus 0.1",
         subcommands: [
             ProduceCommand.self, ConsumeCommand.self, TopicCommand.self, GroupCommand.self,
-            MessageCommand.self, ClusterCommand.self, BrokerCommand.self, ControllerCommand.self,
-            VerifyCommand.self, BenchCommand.self,
+            MessageCommand.self, DeadLetterCommand.self, ClusterCommand.self, BrokerCommand.self,
+            ControllerCommand.self, VerifyCommand.self, BenchCommand.self, TraceCommand.self,
         ])
 }

@@ -76,6 +76,8 @@ package enum PropertyName {
     package static let maxReconsumeTimes = "MAX_RECONSUME_TIMES"
     package static let region = "MSG_REGION"
     package static let traceOn = "TRACE_ON"
+    /// The namespace of whoever sent it.
+    package static let instanceID = "INSTANCE_ID"
     package static let uniqueKey = "UNIQ_KEY"
     package static let cluster = "CLUSTER"
     package static let popCheckpoint = "POP_CK"

@@ -56,6 +56,8 @@ package enum SystemTopic {
     package static let transactionGivenUp = "TRANS_CHECK_MAX_TIME_TOPIC"
     package static let selfTest = "SELF_TEST_TOPIC"
     package static let offsetMoved = "OFFSET_MOVED_EVENT"
+    /// Where clients write what became of their messages.
+    package static let trace = "RMQ_SYS_TRACE_TOPIC"
 
     /// Clients may not send to these: `NO_PERMISSION`.
     package static let forbiddenToSend: Set<String> = [
@@ -64,7 +66,7 @@ package enum SystemTopic {
 
     package static func isSystem(_ topic: String) -> Bool {
         topic == autoCreate || forbiddenToSend.contains(topic) || topic.hasPrefix("rmq_sys_")
-            || topic == "BenchmarkTest" || topic == "RMQ_SYS_TRACE_TOPIC"
+            || topic == "BenchmarkTest" || topic == trace
     }
 }
 

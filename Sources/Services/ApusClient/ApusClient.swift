@@ -15,11 +15,21 @@ public enum ApusClient {
         public var nameServers: [String]
         /// How long one request of a consumer or an admin may take. Sends have their own limits.
         public var requestTimeout: Duration = .seconds(3)
+        /// How often brokers hear that a client is alive. They give up one that is silent for two
+        /// minutes.
         public var heartbeatInterval: Duration = .seconds(30)
         /// How often routes are asked for again when nothing went wrong.
         public var routeInterval: Duration = .seconds(2)
+        /// Keeps topics and groups apart from those of the cluster's other users: producers and
+        /// consumers call topic `T` what is `namespace%T` at the brokers, as RocketMQ's 4.x clients
+        /// do. `Admin` sees the names that the brokers know.
+        public var namespace: String?
+        /// Nil: producers and consumers do not write down what becomes of their messages.
+        public var trace: TraceOptions?
+        /// Where warnings go. By default nowhere.
         public var logger: Logger
 
+        /// - Parameter nameServers: `host:port` of each; at least one.
         public init(
             nameServers: [String],
             logger: Logger = Logger(label: "apus.client") { _ in SwiftLogNoOpLogHandler() }

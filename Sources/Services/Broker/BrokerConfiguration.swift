@@ -24,6 +24,8 @@ package struct BrokerConfiguration: Sendable {
     package var flushMode = FlushProgress.Mode.sync
     package var autoCreateTopics = true
     package var autoCreateGroups = true
+    /// Whether the topic of message traces is there from the start.
+    package var hasTraceTopic = false
     package var bodyBytesMax = 4 << 20
     /// Whether consumers may choose messages by their properties (SQL92).
     package var enablePropertyFilter = true
@@ -69,6 +71,7 @@ package struct BrokerConfiguration: Sendable {
         case "flushDiskType": self.flushMode = try Self.flushMode(value)
         case "autoCreateTopicEnable": self.autoCreateTopics = try Self.flag(key, value)
         case "autoCreateSubscriptionGroup": self.autoCreateGroups = try Self.flag(key, value)
+        case "traceTopicEnable": self.hasTraceTopic = try Self.flag(key, value)
         case "enablePropertyFilter": self.enablePropertyFilter = try Self.flag(key, value)
         case "maxMessageSize":
             self.bodyBytesMax = try Self.number(key, value, in: 1_024...(6 << 20))
@@ -197,6 +200,7 @@ extension BrokerConfiguration {
         settings.flushMode = self.flushMode
         settings.bodyBytesMax = self.bodyBytesMax
         settings.enablePropertyFilter = self.enablePropertyFilter
+        settings.hasTraceTopic = self.hasTraceTopic
         settings.checkTransactions(
             after: self.transactionTimeout, every: self.transactionCheckInterval,
             atMost: self.transactionChecksMax, for: .seconds(self.reservedHours * 3_600))

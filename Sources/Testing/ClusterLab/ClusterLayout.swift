@@ -99,6 +99,7 @@ struct ClusterLayout {
             }
             settings["minInSyncReplicas"] = "\(min(2, self.options.replicas))"
         }
+        settings.merge(self.options.brokerSettings ?? [:]) { $1 }
         return NodePlan(
             name: name, kind: .broker, host: host, port: port,
             morePorts: self.isControlled ? [port + 1] : [], group: group, settings: settings,

@@ -22,6 +22,8 @@ package struct ClusterOptions: Hashable, Codable, Sendable {
     package var diskMebibytes: Int?
     /// A library that is preloaded into brokers and controllers and moves their wall clocks.
     package var clockLibrary: String?
+    /// Further lines for the brokers' configuration files.
+    package var brokerSettings: [String: String]?
     /// Names the network that the nodes live in; nil: the machine's loopback.
     package var network: String?
 

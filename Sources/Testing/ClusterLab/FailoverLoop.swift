@@ -35,8 +35,13 @@ package struct FailoverLoop {
     private let kind: Kind
     private let times: Int
     private let seed: UInt64
+    private let isIdempotent: Bool
 
-    package init(cluster: Cluster, kind: Kind, times: Int, seed: UInt64) {
+    /// - Parameter isIdempotent: producers number their messages, and repeat them by themselves.
+    package init(
+        cluster: Cluster, kind: Kind, times: Int, seed: UInt64, isIdempotent: Bool = false
+    ) {
+        self.isIdempotent = isIdempotent
         self.cluster = cluster
         self.kind = kind
         self.times = times
@@ -55,9 +60,9 @@ package struct FailoverLoop {
     package func run(tell: @escaping @Sendable (String) -> Void) throws -> Verdict {
         let watch = ClusterWatch(self.cluster, tell: tell)
         defer { watch.stop() }
-        var run = try VerifyRun(
-            "failover", on: self.cluster,
-            VerifyRun.Shape(seconds: self.times * Self.secondsPerKill))
+        var shape = VerifyRun.Shape(seconds: self.times * Self.secondsPerKill)
+        shape.isIdempotent = self.isIdempotent
+        var run = try VerifyRun("failover", on: self.cluster, shape)
         do {
             try run.waitForAcknowledged(more: 1_000)
             let path = self.cluster.directory.path

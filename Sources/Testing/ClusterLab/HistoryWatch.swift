@@ -37,11 +37,3 @@ package struct HistoryWatch {
         self.received += received
     }
 }
-
-extension HistoryHeader {
-    /// One of the words `key=value` of the configuration.
-    package func setting(_ key: String) -> String? {
-        self.configuration.split(separator: " ").first { $0.hasPrefix("\(key)=") }
-            .map { String($0.dropFirst(key.utf8.count + 1)) }
-    }
-}

@@ -8,6 +8,8 @@ extension Verdict {
             ["delivered", "\(self.delivered)"],
             ["lost", "\(self.lost)"],
             ["reordered", "\(self.reordered)"],
+            ["stored twice", "\(self.storedTwice)"],
+            ["sent more than once", "\(self.repeated)"],
             ["duplicates", "\(self.duplicatedInAll)"],
         ]
         rows += self.duplicated.sorted { $0.key < $1.key }

@@ -13,9 +13,17 @@ package struct VerifyRun {
         package var size = 256
         /// A send that waits longer is tried again elsewhere.
         package var sendTimeoutMilliseconds = 1_000
+        /// What to prove; nil: the plain way.
+        package var feature: Feature?
+        package var isIdempotent = false
 
         package init(seconds: Int) {
             self.seconds = seconds
+        }
+
+        fileprivate var choices: [String] {
+            (self.feature.map { ["--feature", $0.rawValue] } ?? [])
+                + (self.isIdempotent ? ["--idempotent"] : [])
         }
     }
 
@@ -42,7 +50,7 @@ package struct VerifyRun {
                 "--size", "\(shape.size)",
                 "--send-timeout", "\(shape.sendTimeoutMilliseconds)ms",
                 "--history", self.watch.path, "--json",
-            ], at: LabNetwork.clients, in: cluster.network)
+            ] + shape.choices, at: LabNetwork.clients, in: cluster.network)
         self.process = try ToolProcess(name, command, directory: cluster.directory.path)
     }
 

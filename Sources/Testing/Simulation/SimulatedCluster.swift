@@ -13,8 +13,9 @@ final class SimulatedCluster {
     let producers: [ProducerHost]
     let consumers: [ConsumerHost]
     let operatorHost: OperatorHost
+    let workloads: Workloads
 
-    init(world: World, plan: ClusterPlan, sabotage: Sabotage?) {
+    init(world: World, plan: ClusterPlan, workloads: [Workload], sabotage: Sabotage?) {
         self.world = world
         self.plan = plan
         self.sabotage = sabotage
@@ -40,8 +41,13 @@ final class SimulatedCluster {
         self.consumers = (0..<plan.consumers).map {
             ConsumerHost(number: $0, outside: outside, history: history)
         }
+        let workloads = Workloads(workloads, outside: outside)
+        self.workloads = workloads
+        outside.workloads = workloads
         self.operatorHost = OperatorHost(outside: outside, history: history)
         self.checks.brokers = self.brokers
+        guard !workloads.isEmpty else { return }
+        self.checks.confirmedMessages = ConfirmedMessages(plan) { workloads.confirmed($0) }
     }
 
     var servers: [Machine] {
@@ -51,6 +57,7 @@ final class SimulatedCluster {
 
     var machines: [Machine] {
         self.servers + self.producers.map(\.machine) + self.consumers.map(\.machine)
+            + self.workloads.machines
     }
 
     var masters: [BrokerHost] {
@@ -66,6 +73,7 @@ final class SimulatedCluster {
         self.nameServers.first { $0.machine === machine }?.start()
         self.brokers.first { $0.machine === machine }?.start()
         self.consumers.first { $0.machine === machine }?.start()
+        self.workloads.start(machine)
     }
 
     func startAll() {
@@ -96,6 +104,7 @@ final class SimulatedCluster {
             machine.stop(losingPower: false)
         }
         self.checks.brokers = []
+        self.checks.confirmedMessages = nil
         self.world.end()
         self.network.end()
     }

@@ -7,6 +7,8 @@ package struct SimulationRun {
         package var cluster = ClusterPlan()
         package var faults = FaultPlan()
         package var sabotage: Sabotage?
+        /// Nil: what the seed draws.
+        package var workloads: [Workload]?
 
         package init() {}
     }
@@ -21,12 +23,16 @@ package struct SimulationRun {
 
     private static let startTime = Duration.seconds(5)
     private static let settleTime = Duration.seconds(25)
+    private static let workloadTime = Duration.seconds(15)
 
     package func run(print: ((String) -> Void)? = nil) -> SimulationResult {
         let world = World(seed: self.seed, print: print)
         let cluster = SimulatedCluster(
-            world: world, plan: self.settings.cluster, sabotage: self.settings.sabotage)
+            world: world, plan: self.settings.cluster,
+            workloads: self.settings.workloads ?? Workload.drawn(for: self.seed),
+            sabotage: self.settings.sabotage)
         let nemesis = Nemesis(cluster, self.settings.faults)
+        cluster.workloads.rottenGroups = { [weak nemesis] in nemesis?.rotten ?? [] }
         self.begin(cluster, nemesis)
         self.trouble(cluster, nemesis)
         self.settle(cluster, nemesis)
@@ -46,9 +52,10 @@ package struct SimulationRun {
         for producer in cluster.producers { producer.start() }
         self.look(at: cluster)
         self.run(cluster, for: Self.startTime) {
-            cluster.operatorHost.topicsMade.count == cluster.plan.groups && cluster.isHealthy
+            cluster.operatorHost.hasMadeTopics && cluster.isHealthy
         }
         self.expect(cluster, cluster.isHealthy, "no healthy start")
+        if self.settings.faults.countMax == 0 { cluster.workloads.calm() }
     }
 
     private func trouble(_ cluster: SimulatedCluster, _ nemesis: Nemesis) {
@@ -60,13 +67,23 @@ package struct SimulationRun {
     private func settle(_ cluster: SimulatedCluster, _ nemesis: Nemesis) {
         self.run(cluster, for: .milliseconds(900)) { false }
         for producer in cluster.producers { producer.stopSending() }
+        cluster.workloads.finish()
         self.run(cluster, for: Self.settleTime) {
             cluster.isHealthy && cluster.producers.allSatisfy { $0.pendingCount == 0 }
         }
         self.expect(cluster, cluster.isHealthy, "a group has no master or not all of its replicas")
+        self.finishWorkloads(cluster)
         cluster.operatorHost.drain()
         self.run(cluster, for: Self.settleTime) { cluster.operatorHost.isDrained }
         self.expect(cluster, cluster.operatorHost.isDrained, "a queue cannot be read")
+    }
+
+    private func finishWorkloads(_ cluster: SimulatedCluster) {
+        guard cluster.world.violation == nil else { return }
+        cluster.workloads.calm()
+        self.run(cluster, for: Self.workloadTime) { cluster.workloads.isDone }
+        guard cluster.world.violation == nil else { return }
+        cluster.workloads.checkDone()
     }
 
     private func run(_ cluster: SimulatedCluster, for time: Duration, until isDone: () -> Bool) {

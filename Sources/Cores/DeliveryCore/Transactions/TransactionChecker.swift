@@ -30,9 +30,13 @@ package struct TransactionChecker: Sendable {
         var wasDue = false
         /// What the engine is about to append.
         var ending: TransactionOutcome?
+        /// It was due, and nobody of its group was there.
+        var lonelyIn: String?
     }
 
     private var watches: [QueueOffset: Watch] = [:]
+    /// By producer group: what is asked about as soon as one of its producers comes.
+    private var lonely: [String: Set<QueueOffset>] = [:]
     private var due = Heap<Due>()
 
     /// Watches everything that is open when a master begins.
@@ -70,8 +74,36 @@ package struct TransactionChecker: Sendable {
     /// It could not be ended: it stays open, and is asked about when its time comes.
     mutating func endFailed(_ offset: QueueOffset) { self.watches[offset]?.ending = nil }
 
+    /// There was nobody to ask.
+    mutating func foundNobody(of group: String, for offset: QueueOffset) {
+        guard self.watches[offset] != nil else { return }
+        self.watches[offset]?.lonelyIn = group
+        self.lonely[group, default: []].insert(offset)
+    }
+
+    /// The first producer of a group has come: it is asked at once.
+    mutating func producerCame(to group: String, at now: Tick) {
+        for offset in self.lonely.removeValue(forKey: group)?.sorted() ?? [] {
+            self.watches[offset]?.lonelyIn = nil
+            self.schedule(offset, at: now)
+        }
+        self.dropOutdated()
+    }
+
+    private mutating func isLonelyNoMore(_ offset: QueueOffset) {
+        guard let group = self.watches[offset]?.lonelyIn else { return }
+        self.watches[offset]?.lonelyIn = nil
+        self.lonely[group]?.remove(offset)
+        if self.lonely[group]?.isEmpty == true { self.lonely[group] = nil }
+    }
+
     mutating func forget(_ offset: QueueOffset) {
+        self.isLonelyNoMore(offset)
         self.watches[offset] = nil
+        self.dropOutdated()
+    }
+
+    private mutating func dropOutdated() {
         guard self.due.count > 2 * self.watches.count + 64 else { return }
         self.due = Heap(self.watches.map { Due(at: $0.value.dueAt, offset: $0.key) })
     }
@@ -86,6 +118,7 @@ package struct TransactionChecker: Sendable {
             self.due.removeMin()
             guard let watch = self.watches[first.offset], watch.dueAt == first.at else { continue }
             self.schedule(first.offset, at: now.tick + settings.interval)
+            self.isLonelyNoMore(first.offset)
             guard watch.ending == nil, let transaction = table[first.offset],
                 transaction.half.position < confirmed
             else { continue }
@@ -130,6 +163,12 @@ package struct TransactionChecker: Sendable {
         let scheduled = Set(self.due.unordered.map { "\($0.offset.value)@\($0.at.nanoseconds)" })
         for (offset, watch) in self.watches {
             precondition(scheduled.contains("\(offset.value)@\(watch.dueAt.nanoseconds)"))
+            guard let group = watch.lonelyIn else { continue }
+            precondition(self.lonely[group]?.contains(offset) == true)
         }
+        precondition(
+            self.lonely.allSatisfy { group, offsets in
+                !offsets.isEmpty && offsets.allSatisfy { self.watches[$0]?.lonelyIn == group }
+            })
     }
 }

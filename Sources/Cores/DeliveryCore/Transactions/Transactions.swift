@@ -93,7 +93,18 @@ extension Transactions {
         self.checker?.advance(to: now, self.table, confirmed: confirmed, self.settings) ?? []
     }
 
-    /// A producer was asked. Without one nothing counts, and the next interval tries again.
+    /// Nobody of the group was there to be asked. Nothing counts: the next that comes is asked, or
+    /// whoever is there after the next interval.
+    package mutating func foundNobody(of group: String, for offset: QueueOffset) {
+        self.checker?.foundNobody(of: group, for: offset)
+    }
+
+    /// A group that had no producer has one.
+    package mutating func producerCame(to group: String, at now: Tick) {
+        self.checker?.producerCame(to: group, at: now)
+    }
+
+    /// A producer was asked.
     package mutating func asked(_ offset: QueueOffset, at now: Timestamp) {
         guard self.isMaster, let checks = self.table[offset]?.checks else { return }
         self.table.checked(offset, times: checks + 1, at: now)

@@ -12,10 +12,12 @@ extension BrokerEngine {
         for effect in due {
             switch effect {
             case .ask(let offset, let group):
-                guard let half = self.delivery.transactions.table[offset]?.half,
-                    !self.producers.clientIDs(of: group).isEmpty
-                else { continue }
-                self.read(.ask(half), at: half.position)
+                guard let half = self.delivery.transactions.table[offset]?.half else { continue }
+                if self.producers.clientIDs(of: group).isEmpty {
+                    self.delivery.transactions.foundNobody(of: group, for: offset)
+                } else {
+                    self.read(.ask(half), at: half.position)
+                }
             case .giveUp(let half): self.read(.giveUp(half), at: half.position)
             }
         }
@@ -29,9 +31,10 @@ extension BrokerEngine {
             return self.warn(of: half, "is damaged")
         }
         // It may have ended, and the producer may have left, meanwhile.
-        guard self.mayServe, self.delivery.transactions.table[half.offset] != nil,
-            let connection = self.producers.next(of: half.producerGroup)
-        else { return }
+        guard self.mayServe, self.delivery.transactions.table[half.offset] != nil else { return }
+        guard let connection = self.producers.next(of: half.producerGroup) else {
+            return self.delivery.transactions.foundNobody(of: half.producerGroup, for: half.offset)
+        }
         let key = properties[PropertyName.uniqueKey] ?? ""
         let question = RemotingCommand.request(
             .checkTransactionState,

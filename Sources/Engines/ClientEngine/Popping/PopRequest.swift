@@ -14,6 +14,20 @@ package struct PopRequest: Hashable, Sendable {
     package var startsAtFirst: Bool
     package var subscription: SubscriptionData
 
+    package init(
+        group: String, topic: String, brokerName: String, messagesMax: Int, invisibleTime: Int64,
+        hold: Duration, startsAtFirst: Bool, subscription: SubscriptionData
+    ) {
+        self.group = group
+        self.topic = topic
+        self.brokerName = brokerName
+        self.messagesMax = messagesMax
+        self.invisibleTime = invisibleTime
+        self.hold = hold
+        self.startsAtFirst = startsAtFirst
+        self.subscription = subscription
+    }
+
     package func command(at now: Timestamp) -> RemotingCommand {
         .request(
             .popMessage,

@@ -60,6 +60,8 @@ package struct SendAcknowledgement: Hashable, Sendable {
     package var queueOffset: QueueOffset
     package var transactionID: String?
     package var region: String?
+    /// Whether the broker wants to hear what becomes of the message.
+    package var isTraced = false
     /// Of a delayed message: names it for as long as it waits.
     package var recallHandle: String?
 
@@ -81,6 +83,7 @@ package struct SendAcknowledgement: Hashable, Sendable {
         self.queueOffset = QueueOffset(try command.requiredInt64("queueOffset"))
         self.transactionID = command.nonEmptyString("transactionId")
         self.region = command.nonEmptyString("MSG_REGION")
+        self.isTraced = self.region != nil && command.string("TRACE_ON") != "false"
         self.recallHandle = command.nonEmptyString("recallHandle")
     }
 }

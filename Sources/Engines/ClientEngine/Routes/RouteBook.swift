@@ -47,6 +47,8 @@ package struct RouteBook: Sendable {
         /// When the last of them was missed, or the route was suspected first since it changed.
         var missedAt: Tick?
         var doubtedAt: Tick?
+        /// A broker said that the route is wrong; since then nobody has told a newer one.
+        var disprovedAt: Tick?
     }
 
     private let nameServers: [String]
@@ -87,6 +89,18 @@ package struct RouteBook: Sendable {
         entry.dueAt = min(entry.dueAt, max(now, earliest))
         entry.doubtedAt = entry.doubtedAt ?? now
         self.entries[topic] = entry
+    }
+
+    /// A broker does not have what the route says of it. The route is not used until a name server
+    /// has told it anew; one made from the template, until the topic's own is there. After
+    /// `doubtTime` the old one has to do.
+    mutating func disprove(_ topic: String, at now: Tick) {
+        self.entries[topic]?.disprovedAt = now
+        self.suspect(topic, at: now)
+    }
+
+    func isDisproved(_ topic: String, at now: Tick) -> Bool {
+        self.entries[topic]?.isDisproved(at: now, self.timing) ?? false
     }
 
     package mutating func suspectAll(at now: Tick) {
@@ -133,7 +147,8 @@ extension RouteBook {
                 topic: asked.topic, data: data,
                 templateQueuesMax: asked.isTemplate ? SendCommand.templateQueues : nil)
             return (self.found(route, isTemplate: asked.isTemplate, at: now), nil)
-        case .absent where self.usesTemplate && !asked.isTemplate && self.mayCreate(asked.topic):
+        case .absent
+        where self.usesTemplate && !asked.isTemplate && self.mayCreate(asked.topic, at: now):
             return (nil, self.lookup(asked.topic, isTemplate: true, &tokens))
         case .absent:
             self.failed(asked.topic, server: asked.server, problem: nil, at: now)
@@ -147,9 +162,9 @@ extension RouteBook {
 
     /// A topic that had a route of its own is not created again because one name server has
     /// forgotten it.
-    private func mayCreate(_ topic: String) -> Bool {
+    private func mayCreate(_ topic: String, at now: Tick) -> Bool {
         guard let entry = self.entries[topic] else { return false }
-        return entry.route == nil || entry.isTemplate
+        return entry.route == nil || entry.isTemplate && !entry.isDisproved(at: now, self.timing)
     }
 
     private mutating func found(
@@ -157,6 +172,8 @@ extension RouteBook {
     ) -> Change? {
         guard var entry = self.entries[route.topic] else { return nil }
         let isChanged = entry.route != route
+        let wasDisproved = entry.disprovedAt != nil
+        entry.disprovedAt = nil
         entry.noteMissing(after: route, at: now)
         if isChanged { entry.doubtedAt = nil }
         entry.route = route
@@ -168,7 +185,7 @@ extension RouteBook {
         let pause = entry.pause(self.timing, at: now)
         entry.dueAt = now + min(pause, isProvisional ? self.timing.retryMax : pause)
         self.entries[route.topic] = entry
-        return isChanged ? .updated(route) : nil
+        return isChanged || wasDisproved ? .updated(route) : nil
     }
 
     private mutating func failed(
@@ -187,6 +204,10 @@ extension RouteBook {
 }
 
 extension RouteBook.Entry {
+    func isDisproved(at now: Tick, _ timing: RouteBook.Timing) -> Bool {
+        self.disprovedAt.map { now - $0 < timing.doubtTime } ?? false
+    }
+
     /// Remembers which brokers lost their master, until they have one again.
     mutating func noteMissing(after newer: TopicRoute, at now: Tick) {
         let present = newer.brokersWithMaster

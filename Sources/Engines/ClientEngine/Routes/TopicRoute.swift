@@ -9,6 +9,9 @@ package struct TopicRoute: Hashable, Sendable {
     package var topic: String
     /// Queues to send to: of brokers that permit it and have a master.
     package var writeQueues: [MessageQueue]
+    /// The same and those of brokers that have no master now: sharding keys are shared out among
+    /// these, so that a key keeps its queue while a master is elected.
+    package var keyedQueues: [MessageQueue]
     package var readQueues: [MessageQueue]
     /// Broker name to id to address; id 0 is the master.
     package var brokers: [String: [Int64: String]]
@@ -23,20 +26,27 @@ package struct TopicRoute: Hashable, Sendable {
             data.brokers.map { ($0.brokerName, $0.addresses) }, uniquingKeysWith: { $1 })
         self.clusters = Set(data.brokers.map(\.cluster).filter { !$0.isEmpty })
         self.writeQueues = []
+        self.keyedQueues = []
         self.readQueues = []
         for queue in data.queues {
             var writes = queue.writeQueues
             if let templateQueuesMax { writes = min(templateQueuesMax, queue.readQueues) }
-            let hasMaster = self.brokers[queue.brokerName]?[0] != nil
-            if queue.permission.contains(.write), hasMaster {
-                self.writeQueues += Self.queues(topic, queue.brokerName, writes)
+            let addresses = self.brokers[queue.brokerName]
+            if queue.permission.contains(.write), addresses != nil {
+                let queues = Self.queues(topic, queue.brokerName, writes)
+                self.keyedQueues += queues
+                if addresses?[0] != nil { self.writeQueues += queues }
             }
             if queue.permission.contains(.read), self.brokers[queue.brokerName] != nil {
                 self.readQueues += Self.queues(topic, queue.brokerName, queue.readQueues)
             }
         }
-        if let ordered = Self.ordered(topic, data.orderTopicConf) { self.writeQueues = ordered }
+        if let ordered = Self.ordered(topic, data.orderTopicConf) {
+            self.writeQueues = ordered
+            self.keyedQueues = ordered
+        }
         self.writeQueues.sort()
+        self.keyedQueues.sort()
         self.readQueues.sort()
     }
 

@@ -10,11 +10,14 @@ package struct OutgoingMessage: Hashable, Sendable {
     /// The properties in the wire's form: made once, on the thread of whoever sends.
     package private(set) var propertiesText: String
     package var flag: Int32
+    /// How the body is compressed, if it is.
+    package var compression: SystemFlag = []
     /// The value of its `UNIQ_KEY`: the id by which its user knows it.
     package var uniqueKey: String
 
     package init(
-        body: [UInt8], properties: MessageProperties, uniqueKey: String, flag: Int32 = 0
+        body: [UInt8], properties: MessageProperties, uniqueKey: String, flag: Int32 = 0,
+        compression: SystemFlag = []
     ) {
         var properties = properties
         properties[PropertyName.uniqueKey] = uniqueKey
@@ -23,6 +26,7 @@ package struct OutgoingMessage: Hashable, Sendable {
         self.propertiesText = properties.wireText
         self.uniqueKey = uniqueKey
         self.flag = flag
+        self.compression = compression
     }
 }
 
@@ -74,7 +78,14 @@ package final class OutgoingSend: Sendable {
             placement: self.placement, isOneWay: self.isOneWay)
     }
 
-    var systemFlag: SystemFlag { self.kind == .half ? .transactionPrepared : [] }
+    var systemFlag: SystemFlag {
+        let transaction: SystemFlag = self.kind == .half ? .transactionPrepared : []
+        // The members of a batch have one flag together.
+        guard !self.isBatch, let compression = self.messages.first?.compression else {
+            return transaction
+        }
+        return transaction.union(compression)
+    }
 }
 
 /// Names one `OutgoingSend` until its result.

@@ -24,6 +24,8 @@ struct PendingSend: Sendable {
     var lastFailure: AttemptFailure?
     /// Whether an earlier attempt's message may turn up.
     var mayHaveBeenStored = false
+    /// A broker said first that it has no such queue.
+    var strayedAt: Tick?
 
     mutating func leaves(for queue: MessageQueue, at address: String, _ now: Tick) {
         self.attempts += 1
@@ -82,7 +84,9 @@ extension ProducerEngine {
     }
 
     private mutating func destination(of pending: PendingSend, at now: Tick) -> Destination {
-        guard let route = self.routes.route(of: pending.send.topic) else { return .unknown }
+        guard !self.routes.isDisproved(pending.send.topic, at: now),
+            let route = self.routes.route(of: pending.send.topic)
+        else { return .unknown }
         let queue: MessageQueue?
         switch self.place(bound: pending.send, route: route.writeQueues, at: now) {
         case .anywhere: queue = self.queue(for: pending, on: route, at: now)
@@ -106,7 +110,7 @@ extension ProducerEngine {
     ) -> MessageQueue? {
         switch pending.send.placement {
         case .queue(let chosen): return chosen
-        case .key(let key): return QueueRotation.queue(forKey: key, among: route.writeQueues)
+        case .key(let key): return QueueRotation.queue(forKey: key, among: route.keyedQueues)
         case .anyQueue:
             let backoff = self.backoff
             let hasFailed = pending.lastFailure?.isBrokerTrouble == true
@@ -146,8 +150,18 @@ extension ProducerEngine {
     }
 }
 
+extension OutgoingSend {
+    /// Its user chose the queue, not the route.
+    fileprivate var isForOneQueue: Bool {
+        if case .queue = self.placement { true } else { false }
+    }
+}
+
 // What becomes of an attempt.
 extension ProducerEngine {
+    /// For so long a route is waited for that the brokers agree with.
+    private static let strayingMax = Duration.seconds(3)
+
     mutating func failed(_ id: SendID, _ outcome: AttemptOutcome, at now: Tick) {
         guard let pending = self.sends[id], let failure = outcome.failure,
             case .inFlight(let queue, _, let startedAt) = pending.phase
@@ -159,6 +173,7 @@ extension ProducerEngine {
         self.numberEnded(pending.send, on: queue, outcome)
         self.sends[id]?.lastFailure = failure
         if outcome.mayHaveBeenStored { self.sends[id]?.mayHaveBeenStored = true }
+        if self.hasStrayed(id, failure, at: now) { return self.wait(id, for: pending, at: now) }
         let verdict = self.configuration.policy.verdict(
             on: outcome, attempt: pending.attempts, deadline: pending.deadline,
             hasAlternative: self.hasAlternative(to: queue, for: pending.send, at: now), at: now)
@@ -169,6 +184,25 @@ extension ProducerEngine {
             self.alarms.insert(SendAlarm(at: at, id: id))
         case .giveUp, .done: self.fail(id, .attempt(failure), at: now)
         }
+    }
+
+    /// Whether the broker has no such queue, and a newer route would lead to one that it has: the
+    /// topic was made by somebody else meanwhile with fewer queues than the template, or got fewer.
+    private mutating func hasStrayed(
+        _ id: SendID, _ failure: AttemptFailure, at now: Tick
+    ) -> Bool {
+        guard failure.kind == .answered(code: SendCode.invalidParameter),
+            let pending = self.sends[id], !pending.send.isForOneQueue, now < pending.deadline,
+            pending.attempts < self.configuration.policy.attemptsMax
+        else { return false }
+        let since = pending.strayedAt ?? now
+        self.sends[id]?.strayedAt = since
+        return now - since < Self.strayingMax
+    }
+
+    private mutating func wait(_ id: SendID, for pending: PendingSend, at now: Tick) {
+        self.routes.disprove(pending.send.topic, at: now)
+        self.wait(id, for: pending.send.topic, at: now)
     }
 
     private func hasAlternative(

@@ -5,9 +5,11 @@ import RemotingProtocol
 
 struct GroupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "group", abstract: "Look at consumer groups, their members and their lag.",
+        commandName: "group",
+        abstract: "Look at consumer groups, their members and their lag, and move them.",
         subcommands: [
-            GroupList.self, GroupInfo.self, GroupLag.self, GroupSeek.self,
+            GroupList.self, GroupInfo.self, GroupLag.self, GroupSeek.self, GroupSkipBacklog.self,
+            GroupCloneOffsets.self, GroupUpdate.self,
         ])
 }
 
@@ -181,81 +183,6 @@ struct GroupLag: ApusCommand {
                     "\(row.committed)", "\(row.end)", "\(row.lag)")
             }
             Terminal.print("\(self.name) is \(total) messages behind\n" + table.text)
-        }
-    }
-}
-
-struct GroupSeek: ApusCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "seek", abstract: "Move a group's position in a topic.",
-        discussion: """
-            Examples:
-              apus group seek billing --topic orders --to first
-              apus group seek billing --topic orders --to 2026-11-21T10:00
-              apus group seek billing --topic orders --to 30m
-            """)
-
-    @Argument(help: "The group's name.")
-    var name: String
-    @Option(help: "The topic.")
-    var topic: String
-    @Option(
-        help: ArgumentHelp(
-            "first, last, a time (UTC), or an age such as 30m.", valueName: "position"))
-    var to: String
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var output: OutputOptions
-
-    func perform() async throws {
-        guard let start = StartPosition(self.to, now: Recorder.wallNow) else {
-            throw StartPosition.failure(self.to, option: "--to")
-        }
-        let what = "cannot move group \(self.name)"
-        let moved = try await self.connection.withCluster { access in
-            let members = try await attempting(what) { () async throws(AccessError) in
-                try await access.members(of: self.name)
-            }
-            // A live member would write its own position over the new one.
-            guard members.isEmpty else {
-                throw CommandFailure(
-                    .unavailable, what, because: "it has \(members.count) members at work",
-                    try: "stop them first: \(members.map(\.clientID).joined(separator: ", "))")
-            }
-            return try await attempting(what) { () async throws(AccessError) in
-                var moved: [QueuePosition] = []
-                let route = try await access.route(of: self.topic)
-                for queue in route.readableQueues(of: self.topic) {
-                    let offset = try await access.offset(in: queue, at: start)
-                    try await access.commit(offset, of: self.name, in: queue)
-                    moved.append(QueuePosition(queue.queue, offset))
-                }
-                return moved
-            }
-        }
-        self.report(moved)
-    }
-
-    private func report(_ moved: [QueuePosition]) {
-        if self.output.json {
-            Terminal.print([
-                "group": .string(self.name), "topic": .string(self.topic),
-                "queues": .array(
-                    moved.map {
-                        [
-                            "broker": .string($0.queue.brokerName),
-                            "queue": .integer(Int64($0.queue.queueID)),
-                            "offset": .integer($0.offset.value),
-                        ]
-                    }),
-            ])
-        } else {
-            var table = Table("BROKER", "QUEUE", "OFFSET")
-            for position in moved {
-                table.add(
-                    position.queue.brokerName, "\(position.queue.queueID)",
-                    "\(position.offset.value)")
-            }
-            Terminal.print("\(self.name) will continue in \(self.topic) here:\n" + table.text)
         }
     }
 }

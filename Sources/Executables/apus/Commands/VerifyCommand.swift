@@ -16,6 +16,9 @@ struct VerifyCommand: ApusCommand {
             Examples:
               apus verify --count 10000
               apus verify --duration 30s --rate 2000 --history run.history
+              apus verify --ordered --duration 30s
+              apus verify --idempotent --duration 30s
+              apus verify --feature transaction --duration 30s --rate 100
               apus verify --check run.history
               apus verify replicas cluster/run/default/data
             """,
@@ -41,6 +44,17 @@ struct VerifyCommand: ApusCommand {
     var settle = DurationArgument(.seconds(60))
     @Option(help: "How long a send may wait for its answer before it is tried again.")
     var sendTimeout = DurationArgument(.seconds(3))
+    @Flag(
+        help: """
+            Repeat sends as often as it takes, with producers that number their messages: each \
+            must be stored once.
+            """)
+    var idempotent = false
+    @Flag(help: "Handle each queue in order: short for --feature orderly.")
+    var ordered = false
+    @Option(
+        help: "Prove this instead: \(Feature.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var feature: Feature?
     @Option(help: "Write everything that happens to this file.")
     var history: String?
     @Option(help: "Check existing histories instead; the first is the workload's own.")
@@ -58,7 +72,15 @@ struct VerifyCommand: ApusCommand {
         guard self.count ?? 1 > 0, self.rate ?? 1 > 0 else {
             throw ValidationError("--count and --rate must be positive.")
         }
+        guard self.provenFeature == nil || self.consumers > 0 else {
+            throw ValidationError("--feature and --ordered need --consumers.")
+        }
+        guard !self.ordered || self.feature ?? .orderly == .orderly else {
+            throw ValidationError("--ordered is --feature orderly; say one of them.")
+        }
     }
+
+    private var provenFeature: Feature? { self.ordered ? .orderly : self.feature }
 
     func perform() async throws {
         let verdict = self.check.isEmpty ? try await self.runWorkload() : try self.recheck()
@@ -83,13 +105,16 @@ struct VerifyCommand: ApusCommand {
         plan.queues = self.queues
         plan.settleTime = self.settle.duration
         plan.sendTimeout = self.sendTimeout.duration
+        plan.feature = self.provenFeature
+        plan.isIdempotent = self.idempotent
         return plan
     }
 
     private func runWorkload() async throws -> Verdict {
         Interrupt.watch()
         let plan = self.plan()
-        let recorder = Recorder(run: plan.run, writer: try self.writer(plan))
+        let recorder = Recorder(
+            run: plan.run, feature: plan.feature, writer: try self.writer(plan))
         let phase = PhaseNote()
         let line = ProgressLine(self.progress) { phase.text(recorder.counters) }
         do {
@@ -133,3 +158,5 @@ struct VerifyCommand: ApusCommand {
         }
     }
 }
+
+extension Feature: ExpressibleByArgument {}

@@ -77,7 +77,7 @@ extension FetchedMessage {
         self.init(
             position: QueuePosition(message.queue.queue, QueueOffset(message.queueOffset)),
             physicalOffset: PhysicalOffset(message.physicalOffset),
-            systemFlag: message.isCompressed ? .compressed : [],
+            systemFlag: message.bodyFlag,
             bornAt: Timestamp(milliseconds: message.bornTimestamp),
             storedAt: Timestamp(milliseconds: message.storeTimestamp),
             bornHost: HostAddress(text: message.bornHost),

@@ -31,8 +31,10 @@ final class MessagePrinter: Sendable {
         let newline = UInt8(ascii: "\n")
         switch self.format {
         case "text": return Array(MessageText.line(message).utf8) + [newline]
-        // The bytes as they are, whatever they are.
-        case "body": return message.body + [newline]
+        // The bytes as their producer wrote them, whatever they are.
+        case "body":
+            return ((try? MessageText.bytes(message)) ?? Array(MessageText.body(message).utf8))
+                + [newline]
         case "json": return MessageText.json(message).encoded + [newline]
         default: return Array(MessageText.fill(self.format, with: message).utf8) + [newline]
         }

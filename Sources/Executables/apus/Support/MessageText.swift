@@ -1,4 +1,5 @@
 import Chaos
+import Compression
 import MessageFormat
 import RemotingProtocol
 
@@ -14,10 +15,17 @@ enum MessageText {
         return line + " " + Self.body(message)
     }
 
+    /// What its producer wrote, or why that cannot be shown.
     static func body(_ message: FetchedMessage) -> String {
-        message.systemFlag.contains(.compressed)
-            ? "(compressed, \(message.body.count) bytes)"
-            : String(decoding: message.body, as: UTF8.self)
+        do throws(CompressionError) {
+            return String(decoding: try self.bytes(message), as: UTF8.self)
+        } catch {
+            return "(\(message.body.count) bytes that cannot be shown: \(error))"
+        }
+    }
+
+    static func bytes(_ message: FetchedMessage) throws(CompressionError) -> [UInt8] {
+        try BodyCompression.inflated(message.body, message.systemFlag)
     }
 
     static func json(_ message: FetchedMessage) -> JSONValue {
@@ -48,6 +56,7 @@ enum MessageText {
             "born       \(TimeText.text(message.bornAt)) at \(message.bornHost)",
             "stored     \(TimeText.text(message.storedAt)) at \(message.storeHost)",
             "size       \(message.body.count) bytes"
+                + (message.systemFlag.contains(.compressed) ? ", compressed" : "")
                 + (message.isBodyIntact ? "" : ", checksum WRONG"),
         ]
         for pair in message.properties.pairs {

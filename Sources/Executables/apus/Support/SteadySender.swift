@@ -1,10 +1,13 @@
 import Chaos
+import Compression
 import MessageFormat
 import RemotingProtocol
 
 /// Sends one message after the other, around brokers that fail, until each is acknowledged.
 struct SteadySender {
     private static let pauseMax: Duration = .seconds(1)
+    /// As `ApusClient` does by default.
+    private static let compressedBytesMin = 4_096
 
     let access: ClusterAccess
     let topic: String
@@ -26,12 +29,15 @@ struct SteadySender {
     mutating func send(
         _ body: [UInt8], patience: Duration
     ) async throws(CommandFailure) -> SendReport {
+        let compressed =
+            body.count >= Self.compressedBytesMin
+            ? BodyCompression.compressed(body, level: 5) : nil
         let giveUpAt = Recorder.now + patience
         var pause: Duration = .milliseconds(20)
         while true {
             let failure: AccessError
             do {
-                return try await self.attempt(body)
+                return try await self.attempt(body, compressed)
             } catch {
                 failure = error
             }
@@ -45,12 +51,15 @@ struct SteadySender {
         }
     }
 
-    private mutating func attempt(_ body: [UInt8]) async throws(AccessError) -> SendReport {
+    private mutating func attempt(
+        _ body: [UInt8], _ compressed: [UInt8]?
+    ) async throws(AccessError) -> SendReport {
         if self.targets.isEmpty { self.targets = try await self.access.sendTargets(self.topic) }
         let target = self.targets[self.turn % self.targets.count]
         self.turn += 1
-        let command = self.request.command(
-            body, to: target.queue, at: Recorder.wallNow, adding: self.properties)
+        var command = self.request.command(
+            compressed ?? body, to: target.queue, at: Recorder.wallNow, adding: self.properties)
+        if compressed != nil { command["f"] = String(SystemFlag.compressedByZlib.rawValue) }
         let answer = try await self.access.call(command, to: target.address)
         return SendReport(answer, to: target.queue)
     }

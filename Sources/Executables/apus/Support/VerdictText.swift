@@ -18,6 +18,9 @@ extension Verdict {
             Self.member("duplicatedUnexplained", self.duplicatedUnexplained),
             Self.member("reordered", self.reordered), Self.member("unexpected", self.unexpected),
             Self.member("aborted", self.aborted), Self.member("corrupt", self.corrupt),
+            Self.member("repeatedByClient", self.repeated),
+            Self.member("storedTwice", self.storedTwice),
+            JSONMember("notes", .strings(self.notes)),
             JSONMember(
                 "broken",
                 .object(
@@ -47,6 +50,8 @@ extension Verdict {
             "lost           \(self.lost)",
             "duplicated     \(self.duplicatedInAll)" + self.causes,
             "reordered      \(self.reordered)",
+            "stored twice   \(self.storedTwice)"
+                + (self.repeated > 0 ? " (\(self.repeated) were sent more than once)" : ""),
             "longest gap    \(self.longestGapMilliseconds) ms without a successful send",
         ]
         for fault in self.faults {
@@ -55,6 +60,7 @@ extension Verdict {
                     + "\(fault.beganAtMilliseconds) ms: longest gap "
                     + "\(fault.longestGapMilliseconds) ms")
         }
+        lines += self.notes.map { "note           \($0)" }
         for problem in self.problems {
             lines += ["", "\(problem.kind.rawValue): \(problem.summary)"]
             lines += problem.story.map { "  \($0)" }

@@ -161,4 +161,13 @@ extension RequestCode {
     /// To any broker: who came to a consumer group and who left. Field `consumerGroup`;
     /// `GroupHistoryList`.
     package static let getGroupHistory = Self(rawValue: 60003)
+    /// To a broker: which groups have dead letters. Field `group`: only that one's, and which of
+    /// its letters were sent again; `DeadLetterList`.
+    package static let listDeadLetters = Self(rawValue: 60004)
+    /// To a broker: send a dead letter to the topic that it came from, once. Fields `group`,
+    /// `queueId`, `queueOffset` and `offset`, its place in the log.
+    package static let replayDeadLetter = Self(rawValue: 60005)
+    /// To a broker: pass a group's dead letters over from now on. Fields `group`, `queueId`, and
+    /// `below`, the first offset that is kept.
+    package static let purgeDeadLetters = Self(rawValue: 60006)
 }

@@ -15,20 +15,15 @@ public struct GroupProgress: Hashable, Sendable {
     public var lag: Int64 { max(0, self.brokerOffset - self.consumerOffset) }
 }
 
-/// Where `seek` moves a group.
-public enum SeekTarget: Hashable, Sendable {
-    case first
-    case last
-    /// The first message stored then or later, in milliseconds since 1970.
-    case timestamp(Int64)
-    case offset(Int64)
-}
-
 /// A member of a group that is connected.
 public struct GroupMember: Hashable, Sendable {
+    /// The id under which brokers know it.
     public var clientID: String
+    /// `ip:port` of its end of the connection.
     public var address: String
+    /// The language of its client library, as the protocol names it: `OTHER` for this one.
     public var language: String
+    /// The protocol version that it speaks, as a number of the wire.
     public var version: Int
 }
 
@@ -91,47 +86,6 @@ extension Admin {
             }
         }
         return progress
-    }
-
-    /// Sets the group's offset on every queue of the topic, or on one of them. Members that are
-    /// connected keep their place until they get their queues anew: stop them first.
-    ///
-    /// - Returns: the offsets that were set.
-    @discardableResult
-    public func seek(
-        group: String, topic: String, to target: SeekTarget, queue only: TopicQueue? = nil
-    ) async throws(ApusClientError) -> [TopicQueue: Int64] {
-        let what = "setting the offsets of group \(group) on topic \(topic)"
-        let route = try await self.connection.route(of: topic)
-        var offsets: [TopicQueue: Int64] = [:]
-        for queue in route.readQueues where only == nil || only == TopicQueue(queue) {
-            guard let address = route.masterAddress(of: queue.brokerName) else {
-                throw ApusClientError(.noRoute, "\(what): \(queue.brokerName) has no master")
-            }
-            let offset = try await self.offset(of: target, queue, at: address, during: what)
-            _ = try await self.connection.call(
-                OffsetRequest.commit(group, queue, offset), to: address, during: what)
-            offsets[TopicQueue(queue)] = offset.value
-        }
-        return offsets
-    }
-
-    private func offset(
-        of target: SeekTarget, _ queue: MessageQueue, at address: String, during what: String
-    ) async throws(ApusClientError) -> QueueOffset {
-        let question: RemotingCommand
-        switch target {
-        case .offset(let offset): return QueueOffset(offset)
-        case .first: question = OffsetRequest.min(queue)
-        case .last: question = OffsetRequest.max(queue)
-        case .timestamp(let milliseconds):
-            question = OffsetRequest.search(queue, Timestamp(milliseconds: milliseconds))
-        }
-        let answer = try await self.connection.call(question, to: address, during: what)
-        guard case .offset(let offset) = OffsetRequest.answer(.success(answer)) else {
-            throw ApusClientError(.badAnswer, "\(what): the answer has no offset")
-        }
-        return offset
     }
 
     /// Removes the group and its offsets from the brokers.

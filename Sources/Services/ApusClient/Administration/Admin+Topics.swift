@@ -4,11 +4,17 @@ import RemotingProtocol
 
 /// A topic as a broker keeps it.
 public struct TopicSettings: Hashable, Sendable {
+    /// How many queues consumers see on each broker.
     public var readQueues: Int
+    /// How many queues producers see on each broker.
     public var writeQueues: Int
+    /// Whether consumers may read it.
     public var isReadable: Bool
+    /// Whether producers may send to it.
     public var isWritable: Bool
 
+    /// A topic that may be read and written, with eight queues on each broker, unless told
+    /// otherwise.
     public init(
         readQueues: Int = 8, writeQueues: Int = 8, isReadable: Bool = true,
         isWritable: Bool = true
@@ -29,8 +35,11 @@ public struct TopicSettings: Hashable, Sendable {
 
 /// Where a topic's queues are.
 public struct TopicRouteDescription: Hashable, Sendable {
+    /// Its name.
     public var topic: String
+    /// What consumers read, sorted.
     public var readQueues: [TopicQueue]
+    /// What producers send to, sorted.
     public var writeQueues: [TopicQueue]
     /// Broker name to broker id to address; id 0 is the master.
     public var brokers: [String: [Int: String]]
@@ -38,12 +47,14 @@ public struct TopicRouteDescription: Hashable, Sendable {
 
 /// How far a queue reaches.
 public struct QueueStatistics: Hashable, Sendable {
+    /// The offset of the oldest message that is there.
     public var minOffset: Int64
     /// The offset that the next message will get.
     public var maxOffset: Int64
     /// Of the newest message, in milliseconds since 1970; 0 if there is none.
     public var lastUpdateTimestamp: Int64
 
+    /// Messages that are there, consumed or not.
     public var messageCount: Int64 { self.maxOffset - self.minOffset }
 }
 
@@ -123,6 +134,9 @@ extension Admin {
         return try ClientConnection.body(TopicList.self, of: answer, during: what).topics.sorted()
     }
 
+    /// Where the topic's queues are now.
+    ///
+    /// - Throws: `topicNotFound` if no name server knows the topic.
     public func route(
         of topic: String
     ) async throws(ApusClientError) -> TopicRouteDescription {

@@ -7,6 +7,7 @@ import RemotingTransport
 public final class Admin: Sendable {
     let connection: ClientConnection
 
+    /// Connects when the first question is asked.
     public init(_ configuration: ApusClient.Configuration) {
         self.connection = ClientConnection(configuration)
     }
@@ -16,23 +17,29 @@ public final class Admin: Sendable {
         Task { await remoting.shutdown() }
     }
 
+    /// Closes the connections. Calls that are under way fail.
     public func close() async { await self.connection.remoting.shutdown() }
 }
 
 /// The brokers of a cluster and their addresses.
 public struct ClusterDescription: Hashable, Sendable {
+    /// A master and its replicas.
     public struct BrokerGroup: Hashable, Sendable {
+        /// The broker name that they share.
         public var name: String
+        /// The cluster that they belong to.
         public var cluster: String
         /// By broker id; 0 is the master.
         public var addresses: [Int: String]
 
+        /// Nil while the group has no master.
         public var masterAddress: String? { self.addresses[0] }
     }
 
     /// Sorted by name.
     public var brokerGroups: [BrokerGroup]
 
+    /// The names of the clusters, sorted.
     public var clusters: [String] { Set(self.brokerGroups.map(\.cluster)).sorted() }
 }
 
@@ -40,8 +47,11 @@ public struct ClusterDescription: Hashable, Sendable {
 public enum BrokerSelection: Hashable, Sendable {
     /// The masters of all broker groups.
     case all
+    /// The masters of one cluster.
     case cluster(String)
+    /// The master of the group with this broker name.
     case brokerGroup(String)
+    /// The broker at `host:port`, whatever it is.
     case address(String)
 }
 

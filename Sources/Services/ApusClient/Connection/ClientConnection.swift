@@ -1,3 +1,4 @@
+import ClientCore
 import ClientEngine
 import Logging
 import NIOCore
@@ -9,6 +10,7 @@ import RemotingTransport
 /// connections on it.
 final class ClientConnection: Sendable {
     let configuration: ApusClient.Configuration
+    let namespace: Namespace
     let identity = ClientIdentity()
     let eventLoop: any EventLoop
     let remoting: RemotingClient
@@ -22,6 +24,7 @@ final class ClientConnection: Sendable {
     ) {
         precondition(!configuration.nameServers.isEmpty, "a client needs a name server's address")
         self.configuration = configuration
+        self.namespace = Namespace(configuration.namespace)
         self.eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         var options = RemotingClientOptions()
         options.connectTime = configuration.requestTimeout

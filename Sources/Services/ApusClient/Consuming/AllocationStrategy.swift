@@ -21,7 +21,7 @@ public enum AllocationStrategy: Hashable, Sendable {
     /// Exactly these, whoever else is there.
     case fixed([TopicQueue])
 
-    var allocation: GroupAllocation {
+    func allocation(in namespace: Namespace) -> GroupAllocation {
         switch self {
         case .average: .average
         case .averageByCircle: .averageByCircle
@@ -29,7 +29,7 @@ public enum AllocationStrategy: Hashable, Sendable {
         case .machineRoom(let rooms): .machineRoom(rooms)
         case .machineRoomNearby(let rooms):
             .machineRoomNearby(MachineRoomNearby(roomOfConsumer: rooms))
-        case .fixed(let queues): .config(queues.map(\.queue))
+        case .fixed(let queues): .config(queues.map { namespace.full($0.queue) })
         }
     }
 }

@@ -227,8 +227,10 @@ extension ConsumerLoop {
     private func pulled(_ token: CallToken, _ request: QueuePull, _ result: CallResult) {
         let answer = PullAnswer(result, of: request)
         if case .found(let messages, _) = answer, !messages.isEmpty, !self.interceptors.isEmpty {
-            let queue = TopicQueue(request.queue)
-            let received = messages.map { ReceivedMessage($0) }
+            let queue = self.named(request.queue)
+            let received = messages.map {
+                ReceivedMessage($0, in: self.connection.namespace)
+            }
             for interceptor in self.interceptors {
                 interceptor.didReceive(received, from: queue)
             }
@@ -302,13 +304,17 @@ extension ConsumerLoop {
                 self.pulled(token, request, $0.mapError { CallFailure($0) })
             }
         case .assigned(let queue, _):
-            for interceptor in self.interceptors { interceptor.didAssign(TopicQueue(queue)) }
+            for interceptor in self.interceptors { interceptor.didAssign(self.named(queue)) }
         case .revoked(let queue, _):
-            for interceptor in self.interceptors { interceptor.didRevoke(TopicQueue(queue)) }
+            for interceptor in self.interceptors { interceptor.didRevoke(self.named(queue)) }
         case .available: break
         case .keepOffsets(let offsets): self.keeper?.keep(offsets)
         case .closed: self.tellClosed()
         }
+    }
+
+    private func named(_ queue: MessageQueue) -> TopicQueue {
+        TopicQueue(self.connection.namespace.bare(queue))
     }
 
     private func tellClosed() {

@@ -6,17 +6,21 @@ import Logging
 /// Until it is acknowledged the group's offset does not move past it: if this consumer dies or
 /// loses the queue, the message goes to another one.
 public struct Delivery: Sendable {
+    /// What came.
     public let message: ReceivedMessage
     /// How often this consumer has given the message out, this time included.
     public let deliveryCount: Int
     private let assignment: AssignmentID
     private let consumer: PushConsumer
+    private let handling: ConsumerTrace.Handling?
 
     init(_ delivery: ConsumerEngine.Delivery, _ consumer: PushConsumer) {
-        self.message = ReceivedMessage(delivery.message)
+        self.message = ReceivedMessage(
+            delivery.message, in: consumer.connection.namespace)
         self.deliveryCount = delivery.deliveries
         self.assignment = delivery.assignment
         self.consumer = consumer
+        self.handling = consumer.trace?.began(self.message)
     }
 
     /// Whether the message's queue is still this consumer's. If not, another consumer has got the
@@ -27,6 +31,12 @@ public struct Delivery: Sendable {
     /// before, or its queue was lost.
     @discardableResult
     public func acknowledge() -> Bool {
+        let isDone = self.finish()
+        if isDone { self.consumer.trace?.ended(self.handling, .success) }
+        return isDone
+    }
+
+    private func finish() -> Bool {
         self.consumer.loop.acknowledge(self.message.inbound.queueOffset, of: self.assignment)
     }
 
@@ -52,17 +62,22 @@ public struct Delivery: Sendable {
     ///   its queue was lost.
     @discardableResult
     public func retry(_ policy: RetryPolicy? = nil, because reason: String = "") -> Bool {
-        switch policy ?? self.consumer.options.retry {
-        case .local(let delay): return self.giveBack(after: delay)
-        case .growing: return self.sendBack(level: 0, reason)
-        case .level(let level): return self.sendBack(level: min(max(level, 1), 18), reason)
-        }
+        let isDone =
+            switch policy ?? self.consumer.options.retry {
+            case .local(let delay): self.giveBack(after: delay)
+            case .growing: self.sendBack(level: 0, reason)
+            case .level(let level): self.sendBack(level: min(max(level, 1), 18), reason)
+            }
+        if isDone { self.consumer.trace?.ended(self.handling, .failed) }
+        return isDone
     }
 
     /// The message is hopeless: it becomes one of the group's dead letters now.
     @discardableResult
     public func deadLetter(because reason: String = "") -> Bool {
-        self.sendBack(level: -1, reason)
+        let isDone = self.sendBack(level: -1, reason)
+        if isDone { self.consumer.trace?.ended(self.handling, .failed) }
+        return isDone
     }
 
     private func giveBack(after delay: Duration) -> Bool {
@@ -91,6 +106,6 @@ public struct Delivery: Sendable {
                 "message": "\(self.message.messageID)", "attempts": "\(self.deliveryCount)",
                 "error": "\(reason)",
             ])
-        return self.acknowledge()
+        return self.finish()
     }
 }

@@ -25,13 +25,17 @@ public final class LitePullConsumer: Sendable {
         case assign([TopicQueue])
     }
 
+    /// How much is pulled ahead, and when it counts as done with.
     public struct Options: Sendable {
+        /// Where a group begins on a queue for which it has no offset yet.
         public var from = ConsumeFrom.last
+        /// How members share queues, for `subscribe`. All members must use the same.
         public var allocation = AllocationStrategy.average
         /// Messages of one queue that may be pulled and not yet done with.
         public var bufferedMessagesMax = 1000
         /// The same, in bytes.
         public var bufferedBytesMax = 16 << 20
+        /// How many messages one request to a broker brings at most.
         public var messagesPerPull = 32
         /// How many messages one `poll` brings at most.
         public var pollMessagesMax = 10
@@ -53,6 +57,7 @@ public final class LitePullConsumer: Sendable {
     private let out = Mutex(Out())
     private let isClosed = Atomic<Bool>(false)
 
+    /// Joins the group and begins to pull at once.
     public init(
         _ configuration: ApusClient.Configuration, group: String, _ source: Source,
         options: Options = Options()
@@ -63,6 +68,7 @@ public final class LitePullConsumer: Sendable {
             configuration, onRequest: { events.received($0, on: $1) },
             onClosed: { events.closed($0) })
         let now = SystemClock.now()
+        let group = self.connection.namespace.full(group)
         let engine = ConsumerEngine(
             Self.engine(self.connection, group, source, options, now), at: now.tick)
         self.loop = ConsumerLoop(
@@ -89,10 +95,14 @@ public final class LitePullConsumer: Sendable {
         var engine = ConsumerEngine.Configuration(
             group: group, clientID: connection.identity.clientID,
             nameServers: configuration.nameServers,
-            subscriptions: source.subscriptions.map { $0.data(version: now.wall.milliseconds) })
-        if case .assign(let queues) = source { engine.queuesByHand = Set(queues.map(\.queue)) }
+            subscriptions: source.subscriptions.map {
+                $0.data(in: connection.namespace, version: now.wall.milliseconds)
+            })
+        if case .assign(let queues) = source {
+            engine.queuesByHand = Set(queues.map { connection.namespace.full($0.queue) })
+        }
         engine.start = StartingPoint(options.from)
-        engine.allocation = options.allocation.allocation
+        engine.allocation = options.allocation.allocation(in: connection.namespace)
         engine.buffer.messagesMax = max(options.bufferedMessagesMax, 1)
         engine.buffer.bytesMax = max(options.bufferedBytesMax, 1)
         engine.messagesPerPull = Int32(clamping: max(options.messagesPerPull, 1))
@@ -131,7 +141,9 @@ extension LitePullConsumer {
             deliveries.append(next)
         }
         self.out.withLock { $0.deliveries += deliveries }
-        return deliveries.map { ReceivedMessage($0.message) }
+        return deliveries.map {
+            ReceivedMessage($0.message, in: self.connection.namespace)
+        }
     }
 
     private func firstDelivery(within timeout: Duration) async -> ConsumerEngine.Delivery? {
@@ -175,30 +187,37 @@ extension LitePullConsumer {
 
 extension LitePullConsumer {
     /// The queues that are read at the moment.
-    public var assignedQueues: [TopicQueue] { self.loop.assignedQueues.map { TopicQueue($0) } }
+    public var assignedQueues: [TopicQueue] {
+        self.loop.assignedQueues.map { TopicQueue(self.connection.namespace.bare($0)) }
+    }
+
+    private func named(_ queue: TopicQueue) -> MessageQueue {
+        self.connection.namespace.full(queue.queue)
+    }
 
     /// Goes on reading at `offset`. False if the queue is not read by this consumer.
     @discardableResult
     public func seek(_ queue: TopicQueue, to offset: Int64) -> Bool {
         var isDone = false
         self.loop.control { engine, now in
-            isDone = engine.seek(queue.queue, to: QueueOffset(offset), at: now)
+            isDone = engine.seek(self.named(queue), to: QueueOffset(offset), at: now)
         }
         return isDone
     }
 
     /// Nothing of these queues is pulled or given out until they are resumed.
     public func pause(_ queues: [TopicQueue]) {
-        self.loop.control { engine, _ in engine.pause(Set(queues.map(\.queue))) }
+        self.loop.control { engine, _ in engine.pause(Set(queues.map(self.named))) }
     }
 
+    /// Goes on where `pause` stopped.
     public func resume(_ queues: [TopicQueue]) {
-        self.loop.control { engine, now in engine.resume(Set(queues.map(\.queue)), at: now) }
+        self.loop.control { engine, now in engine.resume(Set(queues.map(self.named)), at: now) }
     }
 
     /// Everything before it is done with. Nil if the queue is not read, or not yet.
     public func position(of queue: TopicQueue) -> Int64? {
-        self.loop.ask { $0.position(of: queue.queue) }?.done.value
+        self.loop.ask { $0.position(of: self.named(queue)) }?.done.value
     }
 }
 

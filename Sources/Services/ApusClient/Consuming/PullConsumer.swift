@@ -18,9 +18,11 @@ import Synchronization
 public final class PullConsumer: Sendable {
     /// What one pull brought.
     public struct Page: Sendable {
+        /// In the order of their offsets; empty if there was nothing.
         public var messages: [ReceivedMessage]
         /// Where the next pull goes on: past what did not match the tags, too.
         public var nextOffset: Int64
+        /// The offset of the queue's oldest message.
         public var minOffset: Int64
         /// The offset that the queue's next message will get.
         public var maxOffset: Int64
@@ -28,13 +30,17 @@ public final class PullConsumer: Sendable {
         public var wasOutOfRange: Bool
     }
 
+    /// In whose name offsets are committed.
     public let group: String
+    private let fullGroup: String
     private let connection: ClientConnection
     private let routes = Mutex<[String: TopicRoute]>([:])
 
+    /// Connects when the first question is asked.
     public init(_ configuration: ApusClient.Configuration, group: String) {
-        self.group = group
         self.connection = ClientConnection(configuration)
+        self.group = group
+        self.fullGroup = self.connection.namespace.full(group)
     }
 
     deinit {
@@ -42,11 +48,14 @@ public final class PullConsumer: Sendable {
         Task { await remoting.shutdown() }
     }
 
+    /// Closes the connections. Calls that are under way fail.
     public func close() async { await self.connection.remoting.shutdown() }
 
     /// The topic's queues that can be read now.
     public func queues(of topic: String) async throws(ApusClientError) -> [TopicQueue] {
-        try await self.freshRoute(of: topic).readQueues.map { TopicQueue($0) }
+        try await self.freshRoute(of: topic).readQueues.map {
+            TopicQueue(self.connection.namespace.bare($0))
+        }
     }
 }
 
@@ -62,9 +71,10 @@ extension PullConsumer {
         _ queue: TopicQueue, from offset: Int64, messagesMax: Int = 32, tags: String = "*",
         wait: Duration = .zero
     ) async throws(ApusClientError) -> Page {
+        let named = self.named(queue)
         let request = QueuePull(
-            group: self.group, queue: queue.queue, offset: QueueOffset(offset),
-            subscription: SubscriptionData(topic: queue.topic, expression: tags),
+            group: self.fullGroup, queue: named, offset: QueueOffset(offset),
+            subscription: SubscriptionData(topic: named.topic, expression: tags),
             messagesMax: Int32(clamping: messagesMax), hold: wait)
         let what = "pulling \(queue) from \(offset)"
         let answer = try await self.ask(
@@ -74,7 +84,8 @@ extension PullConsumer {
             ], timeout: wait + .seconds(8), during: what)
         switch PullAnswer(.success(answer), of: request) {
         case .found(let messages, let progress):
-            return Page(messages.map { ReceivedMessage($0) }, progress)
+            return Page(
+                messages.map { ReceivedMessage($0, in: self.connection.namespace) }, progress)
         case .nothing(let progress): return Page([], progress)
         case .moved(let progress): return Page([], progress, wasOutOfRange: true)
         case .refused(_, let remark): throw ApusClientError(.badAnswer, "\(what): \(remark)")
@@ -89,12 +100,12 @@ extension PullConsumer {
 extension PullConsumer {
     /// The oldest offset that the queue still has.
     public func minOffset(of queue: TopicQueue) async throws(ApusClientError) -> Int64 {
-        try await self.offset(OffsetRequest.min(queue.queue), queue, "the smallest offset")
+        try await self.offset(OffsetRequest.min(self.named(queue)), queue, "the smallest offset")
     }
 
     /// The offset that the queue's next message will get.
     public func maxOffset(of queue: TopicQueue) async throws(ApusClientError) -> Int64 {
-        try await self.offset(OffsetRequest.max(queue.queue), queue, "the largest offset")
+        try await self.offset(OffsetRequest.max(self.named(queue)), queue, "the largest offset")
     }
 
     /// The first offset stored at `timestamp` (milliseconds since 1970) or later.
@@ -103,7 +114,7 @@ extension PullConsumer {
     ) async throws(ApusClientError) -> Int64 {
         let time = Timestamp(milliseconds: timestamp)
         return try await self.offset(
-            OffsetRequest.search(queue.queue, time), queue, "the offset at \(timestamp)")
+            OffsetRequest.search(self.named(queue), time), queue, "the offset at \(timestamp)")
     }
 
     /// What the group has committed; nil if it never has.
@@ -112,7 +123,7 @@ extension PullConsumer {
     ) async throws(ApusClientError) -> Int64? {
         let what = "asking for the offset of group \(self.group) on \(queue)"
         let answer = try await self.ask(
-            OffsetRequest.stored(self.group, queue.queue), queue,
+            OffsetRequest.stored(self.fullGroup, self.named(queue)), queue,
             accepting: [.success, .queryNotFound], during: what)
         switch OffsetRequest.answer(.success(answer)) {
         case .offset(let offset): return offset.value
@@ -126,7 +137,7 @@ extension PullConsumer {
         _ offset: Int64, of queue: TopicQueue
     ) async throws(ApusClientError) {
         _ = try await self.ask(
-            OffsetRequest.commit(self.group, queue.queue, QueueOffset(offset)), queue,
+            OffsetRequest.commit(self.fullGroup, self.named(queue), QueueOffset(offset)), queue,
             during: "committing \(offset) for group \(self.group) on \(queue)")
     }
 
@@ -179,8 +190,12 @@ extension PullConsumer {
         return address
     }
 
+    private func named(_ queue: TopicQueue) -> MessageQueue {
+        self.connection.namespace.full(queue.queue)
+    }
+
     private func freshRoute(of topic: String) async throws(ApusClientError) -> TopicRoute {
-        let route = try await self.connection.route(of: topic)
+        let route = try await self.connection.route(of: self.connection.namespace.full(topic))
         self.routes.withLock { $0[topic] = route }
         return route
     }

@@ -51,13 +51,20 @@ extension PushConsumer {
         with handler: @Sendable ([ReceivedMessage]) async throws -> Void
     ) async {
         while case .batch(let batch)? = await self.loop.next() {
+            let messages = batch.messages.map {
+                ReceivedMessage($0, in: self.connection.namespace)
+            }
+            let handlings = self.trace.map { trace in messages.map { trace.began($0) } } ?? []
             do {
-                try await handler(batch.messages.map { ReceivedMessage($0) })
+                for message in messages { try message.checkBody() }
+                try await handler(messages)
                 self.loop.finished(batch, .success)
+                for handling in handlings { self.trace?.ended(handling, .success) }
             } catch {
                 self.logger.debug(
                     "a queue's handler failed",
                     metadata: ["queue": "\(TopicQueue(batch.queue))", "error": "\(error)"])
+                for handling in handlings { self.trace?.ended(handling, .threw) }
                 let time = (error as? SuspendQueue)?.time
                 self.loop.finished(batch, .suspend(for: time), error: "\(error)")
             }
@@ -70,8 +77,10 @@ extension PushConsumer {
     /// Hands out nothing and pulls nothing until `resume()`. What is out may be finished.
     public func suspend() { self.loop.control { engine, _ in engine.suspend() } }
 
+    /// Goes on where `suspend` stopped.
     public func resume() { self.loop.control { engine, now in engine.resume(at: now) } }
 
+    /// Whether `suspend` was called, and `resume` not yet.
     public var isSuspended: Bool { self.loop.ask { $0.isSuspended } }
 
     /// Asks the brokers whether they understand the SQL92 expressions of the subscriptions.

@@ -8,6 +8,7 @@ import Synchronization
 
 /// Where a group begins on a queue for which it has no offset yet.
 public enum ConsumeFrom: Hashable, Sendable {
+    /// The oldest message that is still there.
     case first
     /// Only what comes from now on.
     case last
@@ -29,6 +30,7 @@ public enum ConsumeFrom: Hashable, Sendable {
 /// }
 /// ```
 public final class PushConsumer: Sendable {
+    /// Who gets a message.
     public enum Model: Sendable {
         /// Each message goes to one member.
         case clustering
@@ -37,18 +39,25 @@ public final class PushConsumer: Sendable {
         case broadcasting
     }
 
+    /// How much is pulled ahead, how often, and what becomes of failures.
     public struct Options: Sendable {
+        /// Where the group begins on a queue for which it has no offset yet.
         public var from = ConsumeFrom.last
+        /// All members of a group must use the same.
         public var model = Model.clustering
+        /// How members share the queues. All members must use the same.
         public var allocation = AllocationStrategy.average
         /// Messages of one queue that may be pulled and not yet acknowledged.
         public var bufferedMessagesMax = 1000
         /// The same, in bytes.
         public var bufferedBytesMax = 16 << 20
+        /// How many messages one request to a broker brings at most.
         public var messagesPerPull = 32
         /// How long a broker holds a pull when there is nothing to deliver.
         public var hold: Duration = .seconds(15)
+        /// How often offsets are told to the brokers, besides every pull.
         public var commitInterval: Duration = .seconds(5)
+        /// How often queues are shared out again when nobody said that something changed.
         public var rebalanceInterval: Duration = .seconds(20)
         /// What becomes of a message whose handler threw.
         public var retry = RetryPolicy.growing
@@ -72,8 +81,10 @@ public final class PushConsumer: Sendable {
     let group: String
     let connection: ClientConnection
     let loop: ConsumerLoop
+    let trace: ConsumerTrace?
     private let isClosed = Atomic<Bool>(false)
 
+    /// Joins the group with `start`, or with the first iteration or run.
     public init(
         _ configuration: ApusClient.Configuration, group: String, subscriptions: [Subscription],
         options: Options = Options()
@@ -84,8 +95,13 @@ public final class PushConsumer: Sendable {
             configuration, onRequest: { events.received($0, on: $1) },
             onClosed: { events.closed($0) })
         let now = SystemClock.now()
+        let namespace = self.connection.namespace
+        let group = namespace.full(group)
         self.group = group
-        self.subscriptions = subscriptions.map { $0.data(version: now.wall.milliseconds) }
+        self.trace = ConsumerTrace(configuration, group: group)
+        self.subscriptions = subscriptions.map {
+            $0.data(in: namespace, version: now.wall.milliseconds)
+        }
         let keeper =
             options.model == .broadcasting
             ? options.broadcastOffsetFile.map { OffsetKeeper($0, configuration.logger) } : nil
@@ -118,7 +134,7 @@ public final class PushConsumer: Sendable {
             nameServers: configuration.nameServers, subscriptions: subscriptions)
         engine.model = options.model == .clustering ? .clustering : .broadcasting
         engine.start = StartingPoint(options.from)
-        engine.allocation = options.allocation.allocation
+        engine.allocation = options.allocation.allocation(in: connection.namespace)
         var retry = RetryRules()
         retry.retriesMax = RetryPolicy.retriesMax(attemptsMax: options.attemptsMax)
         retry.handlingMax = max(options.handlingMax, .seconds(1))
@@ -142,7 +158,9 @@ public final class PushConsumer: Sendable {
     var logger: Logger { self.connection.configuration.logger }
 
     /// The queues that are this consumer's at the moment, those of the group's retries included.
-    public var assignedQueues: [TopicQueue] { self.loop.assignedQueues.map { TopicQueue($0) } }
+    public var assignedQueues: [TopicQueue] {
+        self.loop.assignedQueues.map { TopicQueue(self.connection.namespace.bare($0)) }
+    }
 }
 
 // MARK: - Consuming
@@ -157,6 +175,7 @@ extension PushConsumer {
     /// consumer is closed or the iterating task cancelled.
     public var messages: Messages { Messages(consumer: self) }
 
+    /// The messages of a consumer. Never throws; ends when the consumer is closed.
     public struct Messages: AsyncSequence, Sendable {
         public typealias Element = Delivery
         public typealias Failure = Never
@@ -207,6 +226,7 @@ extension PushConsumer {
     ) async {
         for await delivery in self.messages {
             do {
+                try delivery.message.checkBody()
                 try await handler(delivery.message)
                 delivery.acknowledge()
             } catch {
@@ -226,6 +246,7 @@ extension PushConsumer {
     public func close() async {
         guard !self.isClosed.exchange(true, ordering: .relaxed) else { return }
         await self.loop.close()
+        await self.trace?.close()
         await self.connection.remoting.shutdown()
     }
 }

@@ -24,7 +24,9 @@ public enum RetryPolicy: Hashable, Sendable {
 
 /// Thrown by an orderly handler: the same messages again, after this time, from 10 ms to 30 s.
 public struct SuspendQueue: Error, Hashable, Sendable {
+    /// Counted from the throw on.
     public var time: Duration
 
+    /// The queue waits for so long, then its message is handled again.
     public init(for time: Duration) { self.time = time }
 }

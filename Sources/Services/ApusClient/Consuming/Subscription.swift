@@ -1,3 +1,4 @@
+import ClientCore
 import MessageFormat
 import RemotingProtocol
 
@@ -13,9 +14,12 @@ public struct Subscription: Hashable, Sendable {
         case sql(String)
     }
 
+    /// Its name.
     public var topic: String
+    /// Everything, if nothing else was said.
     public var filter: Filter
 
+    /// - Parameter tags: `*` for everything, else tags separated by `||`.
     public init(topic: String, tags: String = "*") {
         self.topic = topic
         self.filter = .tags(tags)
@@ -28,13 +32,14 @@ public struct Subscription: Hashable, Sendable {
         self.filter = .sql(sql)
     }
 
-    func data(version: Int64) -> SubscriptionData {
-        switch self.filter {
+    func data(in namespace: Namespace, version: Int64) -> SubscriptionData {
+        let topic = namespace.full(self.topic)
+        return switch self.filter {
         case .tags(let tags):
-            SubscriptionData(topic: self.topic, expression: tags, version: version)
+            SubscriptionData(topic: topic, expression: tags, version: version)
         case .sql(let expression):
             SubscriptionData(
-                topic: self.topic, expression: expression,
+                topic: topic, expression: expression,
                 expressionType: SubscriptionData.sqlExpression, version: version)
         }
     }

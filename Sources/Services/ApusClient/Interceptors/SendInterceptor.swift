@@ -2,7 +2,9 @@
 public struct SendAttempt: Sendable {
     /// The same for all attempts of a message.
     public let messageID: String
+    /// The message's topic.
     public let topic: String
+    /// Where this attempt goes. Another attempt may go elsewhere.
     public let queue: TopicQueue
     /// The broker's address.
     public let address: String
@@ -10,6 +12,8 @@ public struct SendAttempt: Sendable {
     public let number: Int
     /// Changes count for this attempt only.
     public var body: [UInt8]
+    /// Whether the body is compressed with zlib. Whoever replaces it says whether the new one is.
+    public var isCompressed = false
     /// What other interceptors and the producer have set is here too. Nil removes a property.
     public var properties: [String: String?] = [:]
 }

@@ -42,19 +42,25 @@ public final class SequenceNumberer: SendInterceptor {
 
 /// Checks the numbers that `SequenceNumberer` gave, at any consumer.
 public final class SequenceChecker: ReceiveInterceptor {
+    /// What the numbers give away.
     public enum Finding: Hashable, Sendable {
         /// The producer was told that these are stored, and the queue does not have them.
         case lost(ClosedRange<Int64>)
+        /// This number came before.
         case duplicate(Int64)
         /// Came after a higher number.
         case reordered(Int64)
     }
 
+    /// Counts since the checker was made.
     public struct Totals: Hashable, Sendable {
         /// Messages that carried a number.
         public var received = 0
+        /// Messages that were promised and are not there.
         public var lost = 0
+        /// Messages that came again.
         public var duplicates = 0
+        /// Messages that came after a higher number.
         public var reordered = 0
         /// Missing, but never promised to anybody.
         public var givenUp = 0
@@ -72,6 +78,7 @@ public final class SequenceChecker: ReceiveInterceptor {
         self.onFinding = onFinding
     }
 
+    /// The counts now.
     public var totals: Totals {
         let totals = self.check.withLock { $0.totals }
         return Totals(

@@ -1,9 +1,12 @@
 import ClientEngine
+import Compression
 import MessageFormat
 
 /// A message to be sent.
 public struct Message: Hashable, Sendable {
+    /// Its name: letters, digits, `%`, `|`, `-` and `_`, at most 127 of them.
     public var topic: String
+    /// One byte to 4 MiB.
     public var body: [UInt8]
     /// What consumers filter by.
     public var tag: String?
@@ -16,6 +19,7 @@ public struct Message: Hashable, Sendable {
     /// Nil: consumers get it at once.
     public var delay: Delay?
 
+    /// A message of bytes. Nothing is checked before it is sent.
     public init(
         topic: String, body: [UInt8], tag: String? = nil, keys: [String] = [],
         properties: [String: String] = [:], flag: Int32 = 0, delay: Delay? = nil
@@ -29,6 +33,7 @@ public struct Message: Hashable, Sendable {
         self.delay = delay
     }
 
+    /// A message whose body is a text, in UTF-8.
     public init(
         topic: String, body: String, tag: String? = nil, keys: [String] = [],
         properties: [String: String] = [:], flag: Int32 = 0, delay: Delay? = nil
@@ -46,7 +51,9 @@ extension Message {
     /// Bytes that it takes, roughly, while it waits.
     var bytes: Int { self.body.count + 256 }
 
-    func outgoing(id: String, shardingKey: String?) throws(ApusClientError) -> OutgoingMessage {
+    func outgoing(
+        id: String, shardingKey: String?, _ compression: BodyCompressionRule? = nil
+    ) throws(ApusClientError) -> OutgoingMessage {
         try self.check()
         var properties = MessageProperties()
         if let tag = self.tag, !tag.isEmpty { properties[PropertyName.tags] = tag }
@@ -56,8 +63,10 @@ extension Message {
         if let shardingKey { properties[PropertyName.shardingKey] = shardingKey }
         for (name, value) in self.properties where !value.isEmpty { properties[name] = value }
         try self.delay?.write(to: &properties)
+        let compressed = compression?.compressed(self.body)
         let outgoing = OutgoingMessage(
-            body: self.body, properties: properties, uniqueKey: id, flag: self.flag)
+            body: compressed ?? self.body, properties: properties, uniqueKey: id, flag: self.flag,
+            compression: compressed == nil ? [] : .compressedByZlib)
         let count = outgoing.properties.pairs.reduce(0) {
             $0 + $1.name.utf8.count + $1.value.utf8.count + 2
         }
@@ -90,5 +99,17 @@ extension Message {
 
     private static func refused(_ why: String) -> ApusClientError {
         ApusClientError(.messageRefused, "the message cannot be sent: \(why)")
+    }
+}
+
+/// When a producer compresses bodies, and how well.
+struct BodyCompressionRule: Sendable {
+    let bytesMin: Int
+    let level: Int
+
+    /// Nil if the body is small, does not get smaller, or this machine cannot.
+    func compressed(_ body: [UInt8]) -> [UInt8]? {
+        guard body.count >= self.bytesMin else { return nil }
+        return BodyCompression.compressed(body, level: self.level)
     }
 }

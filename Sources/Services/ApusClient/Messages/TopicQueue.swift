@@ -2,10 +2,14 @@ package import MessageFormat
 
 /// One queue of a topic: the unit of order and of assignment.
 public struct TopicQueue: Hashable, Comparable, Sendable {
+    /// The topic's name.
     public var topic: String
+    /// The broker group that has it, whoever is master there.
     public var brokerName: String
+    /// From 0, on each broker anew.
     public var id: Int
 
+    /// Names a queue, whether it exists or not.
     public init(topic: String, brokerName: String, id: Int) {
         self.topic = topic
         self.brokerName = brokerName
@@ -50,7 +54,10 @@ public struct SendReceipt: Hashable, Sendable {
     public var messageID: String
     /// The id under which its broker finds it.
     public var offsetMessageID: String
+    /// Where it lies.
     public var queue: TopicQueue
+    /// Its place in that queue. For a message that is delayed, or whose transaction is open, a
+    /// place where the broker keeps it meanwhile.
     public var queueOffset: Int64
     /// How often it was sent. If more than once, an earlier copy may be stored too.
     public var attempts: Int

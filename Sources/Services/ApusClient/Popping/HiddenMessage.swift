@@ -1,8 +1,10 @@
+import ClientCore
 import ClientEngine
 
 /// A message that a `SimpleConsumer` received and that is hidden from the group's other consumers
 /// for a while.
 public struct HiddenMessage: Sendable {
+    /// What came.
     public let message: ReceivedMessage
     /// Names this delivery; it changes when the invisible time does.
     public var handle: String { self.ticket.text }
@@ -13,7 +15,7 @@ public struct HiddenMessage: Sendable {
         self.ticket = ticket
     }
 
-    init(_ popped: PoppedMessage) {
-        self.init(ReceivedMessage(popped.message), popped.ticket)
+    init(_ popped: PoppedMessage, in namespace: Namespace) {
+        self.init(ReceivedMessage(popped.message, in: namespace), popped.ticket)
     }
 }

@@ -17,7 +17,10 @@ import Logging
 /// }
 /// ```
 public final class PopConsumer: Sendable {
+    /// How long messages stay hidden, and what becomes of failures.
     public struct Options: Sendable {
+        /// Where the group begins on a queue for which it has no offset yet: `first`, or else only
+        /// what comes from then on.
         public var from = ConsumeFrom.last
         /// How long a message stays hidden if this process dies. Renewed while its handler runs.
         public var invisible: Duration = .seconds(60)
@@ -33,14 +36,17 @@ public final class PopConsumer: Sendable {
 
     private let options: Options
     private let consumer: SimpleConsumer
+    private let trace: ConsumerTrace?
     private let logger: Logger
 
+    /// Asks for nothing before `run`.
     public init(
         _ configuration: ApusClient.Configuration, group: String, subscriptions: [Subscription],
         options: Options = Options()
     ) {
         self.options = options
         self.logger = configuration.logger
+        self.trace = ConsumerTrace(configuration, group: group)
         var simple = SimpleConsumer.Options()
         simple.from = options.from
         self.consumer = SimpleConsumer(
@@ -53,7 +59,11 @@ public final class PopConsumer: Sendable {
     /// The id under which servers know this consumer.
     public var clientID: String { self.consumer.clientID }
 
-    public func close() async { await self.consumer.close() }
+    /// Leaves the group and closes the connections. End `run` first, by cancelling its task.
+    public func close() async {
+        await self.consumer.close()
+        await self.trace?.close()
+    }
 }
 
 extension PopConsumer {
@@ -105,10 +115,12 @@ extension PopConsumer {
         _ handler: @escaping @Sendable (ReceivedMessage) async throws -> Void
     ) async {
         let hold = HiddenHold(received)
+        let handling = self.trace?.began(received.message)
         let isDone = await withTaskGroup(of: Bool?.self) { tasks in
             tasks.addTask { await self.keepHidden(hold) }
             tasks.addTask {
                 do {
+                    try received.message.checkBody()
                     try await handler(received.message)
                     return true
                 } catch {
@@ -128,6 +140,7 @@ extension PopConsumer {
             }
             return isDone
         }
+        self.trace?.ended(handling, isDone ? .success : .threw)
         await self.settle(hold.current, isDone: isDone)
     }
 

@@ -24,6 +24,7 @@ import Synchronization
 ///
 /// The order of messages is not kept. `PopConsumer` runs a handler over it.
 public final class SimpleConsumer: Sendable {
+    /// Where to begin, and how patiently to settle.
     public struct Options: Sendable {
         /// Where the group begins on a queue for which it has no offset yet: `first`, or else only
         /// what comes from then on.
@@ -40,16 +41,18 @@ public final class SimpleConsumer: Sendable {
     private let loop: PopLoop
     private let isClosed = Atomic<Bool>(false)
 
+    /// Asks for nothing before `receive`.
     public init(
         _ configuration: ApusClient.Configuration, group: String, subscriptions: [Subscription],
         options: Options = Options()
     ) {
         self.options = options
-        self.group = group
         let events = PopEvents()
         self.connection = ClientConnection(
             configuration, onRequest: { events.received($0, on: $1) },
             onClosed: { events.closed($0) })
+        let group = self.connection.namespace.full(group)
+        self.group = group
         self.loop = PopLoop(
             self.connection,
             engine: Self.engine(self.connection, group, subscriptions, options))
@@ -76,7 +79,7 @@ public final class SimpleConsumer: Sendable {
             group: group, clientID: connection.identity.clientID,
             nameServers: configuration.nameServers,
             subscriptions: subscriptions.map {
-                $0.data(version: version)
+                $0.data(in: connection.namespace, version: version)
             })
         engine.startsAtFirst = options.from == .first
         engine.routes.interval = configuration.routeInterval
@@ -121,7 +124,10 @@ extension SimpleConsumer {
             self.loop.post(.cancel(id))
         }
         switch result {
-        case .success(let messages): return messages.map { HiddenMessage($0) }
+        case .success(let messages):
+            return messages.map {
+                HiddenMessage($0, in: self.connection.namespace)
+            }
         case .failure(let failure):
             throw ApusClientError(failure, during: "receiving for group \(self.group)")
         }

@@ -48,7 +48,8 @@ extension Producer {
             .write(to: &properties)
         outgoing.properties = properties
         return OutgoingSend(
-            topic: message.topic, messages: [outgoing], placement: selection.placement)
+            topic: self.fullName(message.topic), messages: [outgoing],
+            placement: self.placement(selection))
     }
 
     private func start(
@@ -137,7 +138,10 @@ extension ProducerLoop {
         var answer: RemotingCommand
         do throws(PushedReplyError) {
             let reply = try PushedReply(request)
-            self.replies.finish(reply.correlationID, .success(ReceivedMessage(reply.message)))
+            self.replies.finish(
+                reply.correlationID,
+                .success(
+                    ReceivedMessage(reply.message, in: self.connection.namespace)))
             // Whoever was too late has been told so: the reply has arrived all the same.
             answer = .response(.success, to: request.opaque)
         } catch {

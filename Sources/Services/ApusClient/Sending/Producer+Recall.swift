@@ -25,9 +25,15 @@ extension Producer {
         var pause = Duration.milliseconds(50)
         while true {
             do throws(ApusClientError) {
-                return try await self.recall(command, named)
+                let id = try await self.recall(command, named)
+                self.loop.trace?.recalled(id, topic: named.topic, succeeded: true)
+                return id
             } catch {
-                guard error.isPassing, SystemClock.tick() + pause < end else { throw error }
+                guard error.isPassing, SystemClock.tick() + pause < end else {
+                    self.loop.trace?.recalled(
+                        named.uniqueKey, topic: named.topic, succeeded: false)
+                    throw error
+                }
             }
             do {
                 try await Task.sleep(for: pause)

@@ -14,6 +14,7 @@ import Synchronization
 ///
 /// One producer can be used from any number of tasks. Close it when done.
 public final class Producer: Sendable {
+    /// How patiently and how often a message is sent, and what is promised of it.
     public struct Options: Sendable {
         /// The producer group, as servers and tools show it.
         public var group = "APUS_PRODUCER"
@@ -21,6 +22,7 @@ public final class Producer: Sendable {
         public var deadline: Duration = .seconds(10)
         /// For one attempt: what a broker that hangs may cost.
         public var attemptTimeout: Duration = .seconds(3)
+        /// For one send. The deadline usually comes first.
         public var attemptsMax = 32
         /// Off, an attempt whose outcome is unknown is not repeated: each message is stored at
         /// most once instead of at least once.
@@ -39,6 +41,11 @@ public final class Producer: Sendable {
         /// elsewhere gets through when a group is gone as a whole. `SequenceNumberer` is not needed
         /// beside it and left out: the numbers are the same.
         public var isIdempotent = false
+        /// Bodies of so many bytes or more are compressed with zlib, if that makes them smaller.
+        /// Nil: none are. Those of batches never are.
+        public var compressedBytesMin: Int? = 4096
+        /// From 1, fast, to 9, small.
+        public var compressionLevel = 5
         /// Asked how a transaction ended when a broker wants to know and nobody here remembers.
         /// Needed for `sendInTransaction`.
         public var transactionChecker: TransactionChecker?
@@ -59,7 +66,10 @@ public final class Producer: Sendable {
     private let lastSend = Atomic<UInt64>(0)
     private let isClosed = Atomic<Bool>(false)
 
+    /// Connects with the first send or `prepare`. With a spool, its directory is opened at once.
     public init(_ configuration: ApusClient.Configuration, options: Options = Options()) {
+        var options = options
+        options.group = Namespace(configuration.namespace).full(options.group)
         self.options = options
         self.window = InFlightWindow(
             countMax: options.inFlightMax, bytesMax: options.inFlightBytesMax)
@@ -133,8 +143,8 @@ extension Producer {
         let outgoing = try self.outgoing(message, selection)
         return try await self.hand(
             OutgoingSend(
-                topic: message.topic, messages: [outgoing], kind: message.kind,
-                placement: selection.placement),
+                topic: self.fullName(message.topic), messages: [outgoing], kind: message.kind,
+                placement: self.placement(selection)),
             bytes: message.bytes, deadline: deadline)
     }
 
@@ -154,7 +164,11 @@ extension Producer {
             throw ApusClientError(.invalidArgument, "the messages of a batch cannot be delayed")
         }
         var outgoing: [OutgoingMessage] = []
-        for message in messages { outgoing.append(try self.outgoing(message, selection)) }
+        for message in messages {
+            outgoing.append(
+                try self.named(message).outgoing(
+                    id: self.newID(), shardingKey: selection.shardingKey))
+        }
         let bytes = messages.reduce(0) { $0 + $1.bytes }
         guard bytes <= Message.bodyBytesMax else {
             throw ApusClientError(
@@ -163,7 +177,8 @@ extension Producer {
         }
         let ticket = try await self.hand(
             OutgoingSend(
-                topic: topic, messages: outgoing, isBatch: true, placement: selection.placement),
+                topic: self.fullName(topic), messages: outgoing, isBatch: true,
+                placement: self.placement(selection)),
             bytes: bytes, deadline: deadline)
         return try await ticket.receipts
     }
@@ -176,14 +191,14 @@ extension Producer {
         let outgoing = try self.outgoing(message, selection)
         let ticket = try await self.hand(
             OutgoingSend(
-                topic: message.topic, messages: [outgoing], kind: message.kind,
-                placement: selection.placement, isOneWay: true),
+                topic: self.fullName(message.topic), messages: [outgoing], kind: message.kind,
+                placement: self.placement(selection), isOneWay: true),
             bytes: message.bytes, deadline: nil)
         _ = try await ticket.receipts
     }
 
     /// Looks a topic's route up and connects before the first send has to wait for it.
-    public func prepare(topic: String) { self.loop.post(.prepare(topic: topic)) }
+    public func prepare(topic: String) { self.loop.post(.prepare(topic: self.fullName(topic))) }
 
     /// Waits for what is under way (each send ends by its deadline), tells the brokers, and closes
     /// the connections. Later sends fail.
@@ -197,13 +212,36 @@ extension Producer {
         // The goodbyes leave before the connections close: both happen on the loop, in order.
         try? await self.connection.eventLoop.submit {}.get()
         await self.loop.closeSpool()
+        await self.loop.trace?.close()
         await self.connection.remoting.shutdown()
     }
 
     func outgoing(
         _ message: Message, _ selection: QueueSelection
     ) throws(ApusClientError) -> OutgoingMessage {
-        try message.outgoing(id: self.newID(), shardingKey: selection.shardingKey)
+        let compression = self.options.compressedBytesMin.map {
+            BodyCompressionRule(bytesMin: $0, level: self.options.compressionLevel)
+        }
+        return try self.named(message).outgoing(
+            id: self.newID(), shardingKey: selection.shardingKey, compression)
+    }
+
+    /// A topic's name at the brokers.
+    func fullName(_ topic: String) -> String { self.connection.namespace.full(topic) }
+
+    private func named(_ message: Message) -> Message {
+        guard let namespace = self.connection.namespace.name else { return message }
+        var message = message
+        message.properties[PropertyName.instanceID] = namespace
+        return message
+    }
+
+    func placement(_ selection: QueueSelection) -> OutgoingSend.Placement {
+        switch selection {
+        case .roundRobin: .anyQueue
+        case .queue(let queue): .queue(self.connection.namespace.full(queue.queue))
+        case .hash(let shardingKey): .key(shardingKey)
+        }
     }
 
     func newID() -> String {
@@ -227,20 +265,13 @@ extension Message {
 }
 
 extension QueueSelection {
-    var placement: OutgoingSend.Placement {
-        switch self {
-        case .roundRobin: .anyQueue
-        case .queue(let queue): .queue(queue.queue)
-        case .hash(let shardingKey): .key(shardingKey)
-        }
-    }
-
     fileprivate var shardingKey: String? {
         if case .hash(let shardingKey) = self { shardingKey } else { nil }
     }
 }
 
 /// Runs `body` with a producer and closes it afterwards, whatever happened.
+@discardableResult
 public func withProducer<Success>(
     _ configuration: ApusClient.Configuration, options: Producer.Options = Producer.Options(),
     _ body: (Producer) async throws -> Success

@@ -1,4 +1,6 @@
+import ClientCore
 import ClientEngine
+import Compression
 import MessageFormat
 import NIOCore
 import RemotingProtocol
@@ -37,12 +39,15 @@ final class ProducerLoop: Sendable {
         var transactions = TransactionDesk()
         /// Nil without a spool.
         var spool: SpoolDesk?
+        /// Sends that are under way, if their way is traced.
+        var traced: [SendID: ProducerTrace.Sending] = [:]
     }
 
     let connection: ClientConnection
     let window: InFlightWindow
     let group: String
     let checker: TransactionChecker?
+    let trace: ProducerTrace?
     let replies = ReplyTable()
     let spoolFiles: SpoolFiles?
     let lastSpoolProgress = Mutex(SpoolProgress())
@@ -58,6 +63,7 @@ final class ProducerLoop: Sendable {
         self.window = window
         self.group = options.group
         self.checker = options.transactionChecker
+        self.trace = ProducerTrace(connection.configuration, group: options.group)
         // The numbers of an idempotent producer serve their readers, too.
         self.interceptors = options.interceptors.filter {
             !(options.isIdempotent && $0 is SequenceNumberer)
@@ -145,8 +151,17 @@ extension ProducerLoop {
         switch effect {
         case .call(let call):
             self.connection.perform(call) { self.post(.ended($0, $1)) }
-        case .transmit(let transmission): self.transmit(transmission, at: now.wall)
+        case .transmit(let transmission):
+            if self.trace != nil, state.traced[transmission.id] == nil {
+                state.traced[transmission.id] = .init(send: transmission.send, began: now)
+            }
+            self.transmit(transmission, at: now.wall)
         case .finished(let id, let result):
+            if let sending = state.traced.removeValue(forKey: id),
+                case .acknowledged(let acknowledgement, _, _) = result
+            {
+                self.trace?.stored(sending, acknowledgement, at: now.tick)
+            }
             if !self.spoolTakes(id, result, &state, at: now) { self.finish(id, result, &state) }
         case .transactionEnded(let id, let result):
             state.transactions.ended(id, result)
@@ -181,11 +196,15 @@ extension ProducerLoop {
         var messages = transmission.send.messages
         for index in messages.indices {
             var attempt = SendAttempt(
-                messageID: messages[index].uniqueKey, topic: transmission.send.topic,
-                queue: TopicQueue(transmission.queue), address: transmission.address,
-                number: transmission.attempt, body: messages[index].body)
+                messageID: messages[index].uniqueKey,
+                topic: self.connection.namespace.bare(transmission.send.topic),
+                queue: TopicQueue(self.connection.namespace.bare(transmission.queue)),
+                address: transmission.address,
+                number: transmission.attempt, body: messages[index].body,
+                isCompressed: messages[index].compression.contains(.compressed))
             for interceptor in self.interceptors { interceptor.willSend(&attempt) }
             messages[index].body = attempt.body
+            messages[index].compression = attempt.isCompressed ? .compressedByZlib : []
             var properties = messages[index].properties
             for (name, value) in attempt.properties { properties[name] = value }
             messages[index].properties = properties
@@ -198,7 +217,10 @@ extension ProducerLoop {
         let outcome: SendTicket.Outcome =
             switch result {
             case .acknowledged(let acknowledgement, let queue, let attempts):
-                .success(ticket.receipts(acknowledgement, queue: queue, attempts: attempts))
+                .success(
+                    ticket.receipts(
+                        acknowledgement, queue: self.connection.namespace.bare(queue),
+                        attempts: attempts))
             case .sentOneWay: .success([])
             case .failed(let failure): .failure(ApusClientError(failure))
             }

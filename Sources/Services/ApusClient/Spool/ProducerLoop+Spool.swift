@@ -121,7 +121,10 @@ extension ProducerLoop {
         else { return }
         guard let refusal = keeping.refusal else {
             return self.finish(
-                ticket, .success(ticket.spooledReceipts(topic: keeping.topic)), &state)
+                ticket,
+                .success(
+                    ticket.spooledReceipts(
+                        topic: self.connection.namespace.bare(keeping.topic))), &state)
         }
         self.finish(
             ticket,

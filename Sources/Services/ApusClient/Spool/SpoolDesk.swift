@@ -88,14 +88,16 @@ extension SpooledMessage {
             }
         self.init(
             sequence: sequence, topic: send.topic, destination: destination, flag: message.flag,
-            bornTimestamp: now, properties: message.propertiesText, body: message.body)
+            systemFlag: message.compression.rawValue, bornTimestamp: now,
+            properties: message.propertiesText, body: message.body)
     }
 
     var send: OutgoingSend {
         let properties = MessageProperties(parsing: self.properties)
         let message = OutgoingMessage(
             body: self.body, properties: properties,
-            uniqueKey: properties[PropertyName.uniqueKey] ?? "", flag: self.flag)
+            uniqueKey: properties[PropertyName.uniqueKey] ?? "", flag: self.flag,
+            compression: SystemFlag(rawValue: self.systemFlag))
         let delays = [
             PropertyName.delayLevel, PropertyName.timerDelayMilliseconds,
             PropertyName.timerDeliverAt,

@@ -12,10 +12,14 @@ import ClientCore
 public struct SpoolOptions: Hashable, Sendable {
     /// Of this producer alone: a second one that opens it gets no spool.
     public var directory: String
+    /// Of all files. A send that would need more fails as it would without a spool.
     public var bytesMax = 1 << 30
+    /// Messages that may wait.
     public var messagesMax = 1_000_000
+    /// Of one message, properties included.
     public var messageBytesMax = 8 << 20
 
+    /// The directory is made if it is not there.
     public init(directory: String) { self.directory = directory }
 }
 
@@ -23,17 +27,21 @@ public struct SpoolOptions: Hashable, Sendable {
 public struct SpoolProgress: Hashable, Sendable {
     /// Messages that wait on disk, and their bytes.
     public var messages = 0
+    /// Of the messages that wait.
     public var messageBytes = 0
     /// Of all files.
     public var fileBytes = 0
     /// Topics whose messages queue behind spooled ones.
     public var topics = 0
-    /// Since the start: kept, sent from the spool, set aside because no broker will ever take them
-    /// (as files in `set-aside`), not kept, not readable any more.
+    /// Kept since the start, as all that follows is counted.
     public var spooled = 0
+    /// Sent from the spool.
     public var drained = 0
+    /// Moved to files in `set-aside`, because no broker will ever take them.
     public var setAside = 0
+    /// Not kept, because the spool was full or broken.
     public var refused = 0
+    /// Not readable any more.
     public var unreadable = 0
     /// Why nothing is kept: the directory cannot be used, or the disk failed.
     public var problem: String?

@@ -31,6 +31,7 @@ extension Producer {
             self.loop.post(.transaction(.leftOpen(receipt.messageID)))
             throw error
         }
+        self.loop.trace?.ended(receipt, of: message, outcome)
         return await self.end(receipt, outcome, within: deadline ?? self.options.deadline)
     }
 
@@ -47,8 +48,8 @@ extension Producer {
         properties[PropertyName.producerGroup] = self.options.group
         outgoing.properties = properties
         return OutgoingSend(
-            topic: message.topic, messages: [outgoing], kind: .half,
-            placement: selection.placement)
+            topic: self.fullName(message.topic), messages: [outgoing], kind: .half,
+            placement: self.placement(selection))
     }
 
     private nonisolated(nonsending) func prepare(
@@ -74,7 +75,8 @@ extension Producer {
             queueOffset: QueueOffset(receipt.queueOffset))
         let verdict = TransactionVerdict(outcome)
         let end = EndTransaction(
-            of: acknowledgement, messageID: receipt.messageID, topic: receipt.queue.topic,
+            of: acknowledgement, messageID: receipt.messageID,
+            topic: self.fullName(receipt.queue.topic),
             group: self.options.group, verdict: verdict)
         guard let end, verdict != .unknown else {
             self.loop.post(.transaction(.leftOpen(receipt.messageID)))

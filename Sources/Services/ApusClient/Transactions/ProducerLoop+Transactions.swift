@@ -96,10 +96,14 @@ extension ProducerLoop {
         _ connection: RemotingConnection
     ) {
         let logger = self.connection.configuration.logger
+        let namespace = self.connection.namespace
         Task { [weak self] in
             var verdict = TransactionVerdict.unknown
             do {
-                verdict = TransactionVerdict(try await checker(ReceivedMessage(check.message)))
+                let message = ReceivedMessage(check.message, in: namespace)
+                let outcome = try await checker(message)
+                self?.trace?.checked(message, outcome)
+                verdict = TransactionVerdict(outcome)
             } catch {
                 logger.warning(
                     "the check of a transaction failed, the broker will ask again",

@@ -19,6 +19,7 @@ public struct TransactionReceipt: Hashable, Sendable {
     /// Where the broker keeps the message until the transaction ends. `messageID` is the
     /// transaction's id, too.
     public var receipt: SendReceipt
+    /// What the local work returned.
     public var outcome: TransactionOutcome
     /// Whether the broker has confirmed the outcome. Otherwise it will ask, and be answered the
     /// same.

@@ -8,7 +8,17 @@ package struct Checker: Sendable {
     private var isTorn = false
 
     /// `run` is the prefix of the run's client names; other messages in the topic are not judged.
-    package init(run: String) { self.record = Record(run: run) }
+    ///
+    /// - Parameter feature: what the run was to prove, if not the plain way.
+    package init(run: String, feature: Feature? = nil) {
+        self.record = Record(run: run)
+        self.record.lives = feature.map { Lives(of: $0, run: run) }
+    }
+
+    package init(_ header: HistoryHeader) {
+        self.init(
+            run: header.run, feature: header.setting("feature").flatMap(Feature.init(rawValue:)))
+    }
 
     package mutating func observe(_ event: HistoryEvent) { self.record.observe(event) }
 
@@ -17,20 +27,26 @@ package struct Checker: Sendable {
 
     package func verdict() -> Verdict {
         var findings = Findings(record: self.record)
-        findings.checkOneLog()
         findings.checkSets()
-        findings.checkSendOrder()
-        findings.checkDeliveryOrder()
-        findings.checkDuplicates()
-        findings.checkProgress()
+        if let lives = self.record.lives {
+            findings.check(lives)
+        } else {
+            findings.checkOneLog()
+            findings.checkSendOrder()
+            findings.checkDeliveryOrder()
+            findings.checkDuplicates()
+            findings.checkProgress()
+        }
         findings.checkMasters()
         findings.checkAvailability()
         if self.isTorn { findings.doubt("the history's last line is torn: the run did not end") }
         return findings.finished()
     }
 
-    package static func verdict(on events: some Sequence<HistoryEvent>, run: String) -> Verdict {
-        var checker = Self(run: run)
+    package static func verdict(
+        on events: some Sequence<HistoryEvent>, run: String, feature: Feature? = nil
+    ) -> Verdict {
+        var checker = Self(run: run, feature: feature)
         for event in events { checker.observe(event) }
         return checker.verdict()
     }

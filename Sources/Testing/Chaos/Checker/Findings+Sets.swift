@@ -14,6 +14,7 @@ extension Findings {
             self.checkAbsence(attempt, firstDelivery: delivery[index])
         }
         self.countMessages(delivered: delivery)
+        self.verdict.repeated = self.record.repeated
         for corruption in self.record.corruptions {
             let queue = corruption.position.queue.text
             let place = "\(queue) offset \(corruption.position.offset.value)"

@@ -8,7 +8,7 @@ package enum HistoryCheck {
             var reader = HistoryReader()
             try reader.read(
                 path: path,
-                began: { if index == 0 { checker = Checker(run: $0.run) } },
+                began: { if index == 0 { checker = Checker($0) } },
                 event: { checker?.observe($0) })
             if index == 0, reader.tornLine != nil { checker?.observeTornEnd() }
         }

@@ -6,6 +6,7 @@ extension Record {
         let at = event.at.nanoseconds
         self.firstAt = min(self.firstAt ?? at, at)
         self.lastAt = max(self.lastAt, at)
+        self.lives?.observe(event)
         switch event.kind {
         case .sendStarted(let id, _):
             self.attempts[self.attempt(id)].sentAt = at
@@ -34,6 +35,8 @@ extension Record {
         case .drainEnded(let queue, let min, let max):
             let range = min.value..<Swift.max(min.value, max.value)
             self.drainedRanges[self.queues.index(of: queue)] = range
+        case .repeated: self.repeated += 1
+        case .wished, .treated, .asked, .buried, .replayed: break
         }
     }
 

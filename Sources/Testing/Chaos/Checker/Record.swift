@@ -111,6 +111,10 @@ struct Record: Sendable {
     var sessions: [Int32: Int32] = [:]
     var faults: [FaultWindow] = []
     var elections: [SeenElection] = []
+    /// Messages that the client library has sent more than once.
+    var repeated = 0
+    /// What became of each message, if a feature is to be proven.
+    var lives: Lives?
     var firstAt: Int64?
     var lastAt: Int64 = 0
 

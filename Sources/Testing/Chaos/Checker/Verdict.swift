@@ -33,6 +33,10 @@ package struct Verdict: Hashable, Sendable {
     /// The same for the queues of each broker group.
     package var longestGapsByGroup: [String: Int] = [:]
     package var faults: [FaultReport] = []
+    /// Messages that the client library has sent more than once.
+    package var repeated = 0
+    /// What there is to say about a feature, such as how late the latest delivery was.
+    package var notes: [String] = []
 
     package init() {}
 
@@ -40,6 +44,7 @@ package struct Verdict: Hashable, Sendable {
     package var reordered: Int { self.broken[.reordered] ?? 0 }
     package var unexpected: Int { self.broken[.unexpected] ?? 0 }
     package var aborted: Int { self.broken[.aborted] ?? 0 }
+    package var storedTwice: Int { self.broken[.storedTwice] ?? 0 }
     package var corrupt: Int { self.broken[.corrupt] ?? 0 }
     package var duplicatedInAll: Int { self.duplicated.values.reduce(0, +) }
     package var duplicatedUnexplained: Int { self.duplicated[.unexplained] ?? 0 }
@@ -101,6 +106,20 @@ package struct Problem: Hashable, Sendable {
         case twoMasters
         /// A broker acknowledged what was sent to it after it had lost its group to another.
         case unfenced
+        /// Delivered before its time.
+        case early
+        /// Delivered too long after its time.
+        case late
+        /// A rolled back transaction's message was delivered.
+        case rolledBack
+        /// Delivered again though its acknowledgement was confirmed.
+        case cameBack
+        /// Delivered to somebody while it was hidden for another.
+        case seenByTwo
+        /// Two members handled messages of one queue at the same time.
+        case overlapped
+        /// A dead letter whose handlers have not failed often enough, or of another reason.
+        case wronglyDead
 
         package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }

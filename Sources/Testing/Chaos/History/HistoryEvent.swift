@@ -34,7 +34,40 @@ package struct HistoryEvent: Hashable, Sendable {
         case drained(QueuePosition, MessageContent)
         /// The queue was read back completely, from `min` up to but without `max`.
         case drainEnded(MessageQueue, min: QueueOffset, max: QueueOffset)
+        /// What the sender, who is about to send it, wants of the message.
+        case wished(ValueID, Wish)
+        /// The client library has sent it so often until it was acknowledged.
+        case repeated(ValueID, attempts: Int32)
+        /// What its receiver does with a message; what it has done, if that is final.
+        case treated(ValueID, by: Member, QueuePosition, Treatment)
+        /// A broker asks how the message's transaction ended.
+        case asked(ValueID)
+        /// It lies among its group's dead letters, with this reason.
+        case buried(ValueID, QueuePosition, reason: String)
+        /// The dead letter is about to be sent again; it may be on its way from here on.
+        case replayed(ValueID)
     }
+}
+
+/// What a sender wants of a message beyond that it arrives.
+package enum Wish: Hashable, Sendable {
+    /// So long after it was stored.
+    case delayed(by: Duration)
+    case due(at: Tick)
+    /// - Parameter isLeftOpen: the sender does not say the outcome; the broker has to ask.
+    case transaction(commits: Bool, isLeftOpen: Bool)
+}
+
+/// What a receiver does with a message.
+package enum Treatment: Hashable, Sendable {
+    /// It is done with, as far as this receiver can bring that about.
+    case done
+    /// It is to come again after so long; nil: it is to become a dead letter.
+    case failed(again: Duration?)
+    /// Until then nobody else must get it.
+    case hidden(until: Tick)
+    /// Whether it is done with, or was given back, is not known.
+    case uncertain
 }
 
 /// How a send ended, as far as its sender can know.
@@ -155,5 +188,13 @@ package struct HistoryHeader: Hashable, Sendable {
         self.startedAt = startedAt
         self.versions = versions
         self.configuration = configuration
+    }
+}
+
+extension HistoryHeader {
+    /// One of the words `key=value` of the configuration.
+    package func setting(_ key: String) -> String? {
+        self.configuration.split(separator: " ").first { $0.hasPrefix("\(key)=") }
+            .map { String($0.dropFirst(key.utf8.count + 1)) }
     }
 }

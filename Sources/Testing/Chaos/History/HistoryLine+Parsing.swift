@@ -41,6 +41,24 @@ extension HistoryEvent.Kind {
         case "drain!":
             self = .drainEnded(
                 try fields.queue(), min: try fields.offset("min"), max: try fields.offset("max"))
+        default: self = try Self.ofFeature(name: name, fields)
+        }
+    }
+
+    private static func ofFeature(name: String, _ fields: FlatObject) throws(HistoryError) -> Self {
+        switch name {
+        case "wish": .wished(try fields.value(), try fields.wish())
+        case "again":
+            .repeated(try fields.value(), attempts: try fields.integer("attempts", as: Int32.self))
+        case "treat":
+            .treated(
+                try fields.value(), by: try fields.member(), try fields.position(),
+                try fields.treatment())
+        case "ask": .asked(try fields.value())
+        case "dead":
+            .buried(
+                try fields.value(), try fields.position(), reason: try fields.string("reason"))
+        case "replay": .replayed(try fields.value())
         default: throw .damaged("there is no event \"\(name)\"")
         }
     }
@@ -61,6 +79,33 @@ extension FlatObject {
         let text = try self.string("value")
         guard let value = ValueID(text) else { throw .damaged("\"\(text)\" is no value") }
         return value
+    }
+
+    fileprivate func wish() throws(HistoryError) -> Wish {
+        if self.has("after") { return .delayed(by: try self.duration("after")) }
+        if self.has("at") { return .due(at: try self.tick("at")) }
+        return .transaction(
+            commits: try self.boolean("commit"), isLeftOpen: try self.boolean("open"))
+    }
+
+    fileprivate func treatment() throws(HistoryError) -> Treatment {
+        let text = try self.string("as")
+        switch text {
+        case "done": return .done
+        case "failed":
+            return .failed(again: self.has("again") ? try self.duration("again") : nil)
+        case "hidden": return .hidden(until: try self.tick("until"))
+        case "uncertain": return .uncertain
+        default: throw .damaged("there is no treatment \"\(text)\"")
+        }
+    }
+
+    private func tick(_ name: String) throws(HistoryError) -> Tick {
+        Tick(nanoseconds: try self.integer(name, as: Int64.self))
+    }
+
+    private func duration(_ name: String) throws(HistoryError) -> Duration {
+        .nanoseconds(try self.integer(name, as: Int64.self))
     }
 
     fileprivate func queue() throws(HistoryError) -> MessageQueue {

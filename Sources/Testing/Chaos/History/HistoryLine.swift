@@ -67,6 +67,12 @@ extension HistoryEvent.Kind {
         case .elected: "elect"
         case .drained: "drain"
         case .drainEnded: "drain!"
+        case .wished: "wish"
+        case .repeated: "again"
+        case .treated: "treat"
+        case .asked: "ask"
+        case .buried: "dead"
+        case .replayed: "replay"
         }
     }
 
@@ -116,11 +122,61 @@ extension HistoryEvent.Kind {
             line.add("queue", queue.text)
             line.add("min", min.value)
             line.add("max", max.value)
+        default: self.addFeatureFields(to: &line)
+        }
+    }
+}
+
+// What only the workloads of features write.
+extension HistoryEvent.Kind {
+    private func addFeatureFields(to line: inout JSONLine) {
+        switch self {
+        case .wished(let value, let wish):
+            line.add("value", value.description)
+            line.add(wish)
+        case .repeated(let value, let attempts):
+            line.add("value", value.description)
+            line.add("attempts", attempts)
+        case .treated(let value, let member, let position, let treatment):
+            line.add("value", value.description)
+            line.add(member)
+            line.add(position)
+            line.add(treatment)
+        case .asked(let value), .replayed(let value):
+            line.add("value", value.description)
+        case .buried(let value, let position, let reason):
+            line.add("value", value.description)
+            line.add(position)
+            line.add("reason", reason)
+        default: break
         }
     }
 }
 
 extension JSONLine {
+    fileprivate mutating func add(_ wish: Wish) {
+        switch wish {
+        case .delayed(let delay): self.add("after", Tick(delay).nanoseconds)
+        case .due(let at): self.add("at", at.nanoseconds)
+        case .transaction(let commits, let isLeftOpen):
+            self.add("commit", commits)
+            self.add("open", isLeftOpen)
+        }
+    }
+
+    fileprivate mutating func add(_ treatment: Treatment) {
+        switch treatment {
+        case .done: self.add("as", "done")
+        case .failed(let delay):
+            self.add("as", "failed")
+            if let delay { self.add("again", Tick(delay).nanoseconds) }
+        case .hidden(let until):
+            self.add("as", "hidden")
+            self.add("until", until.nanoseconds)
+        case .uncertain: self.add("as", "uncertain")
+        }
+    }
+
     fileprivate mutating func add(_ position: QueuePosition) {
         self.add("queue", position.queue.text)
         self.add("offset", position.offset.value)

@@ -27,9 +27,9 @@ package final class Recorder: Sendable {
     private let writer: HistoryWriter?
     private let state: Mutex<State>
 
-    package init(run: String, writer: HistoryWriter? = nil) {
+    package init(run: String, feature: Feature? = nil, writer: HistoryWriter? = nil) {
         self.writer = writer
-        self.state = Mutex(State(checker: Checker(run: run)))
+        self.state = Mutex(State(checker: Checker(run: run, feature: feature)))
     }
 
     /// The machine's monotonic clock, which all processes of a run share.

@@ -31,6 +31,9 @@ package struct Workload: Sendable {
     package func run() async throws(AccessError) {
         self.onPhase(.preparing)
         try await self.prepare()
+        if let feature = self.plan.feature {
+            return await FeatureWorkload(self, feature).run()
+        }
         await withTaskGroup(of: Void.self) { tasks in
             let consumers = (0..<self.plan.consumers).map { self.consumer($0) }
             for consumer in consumers { tasks.addTask { await consumer.run() } }
@@ -93,6 +96,7 @@ package struct Workload: Sendable {
         let routes = RouteBook(
             access: self.access, topic: self.plan.topic, producers: self.plan.producers)
         let schedule = SendSchedule(plan: self.plan, startingAt: Recorder.now)
+        if self.plan.isIdempotent { return await self.produceNumbered(schedule) }
         await withTaskGroup(of: Void.self) { tasks in
             for index in 0..<self.plan.producers {
                 var producer = WorkloadProducer(
@@ -100,6 +104,22 @@ package struct Workload: Sendable {
                     routes: routes, recorder: self.recorder, isInterrupted: self.isInterrupted,
                     turn: index)
                 tasks.addTask { await producer.run { schedule.next(at: Recorder.now) } }
+            }
+        }
+    }
+
+    /// With the client library, which repeats by itself and numbers what it sends.
+    private func produceNumbered(_ schedule: SendSchedule) async {
+        await withTaskGroup(of: Void.self) { tasks in
+            for index in 0..<self.plan.producers {
+                let sender = FeatureSender(
+                    plan: self.plan, nameServers: self.access.nameServers,
+                    recorder: self.recorder, ledger: FeatureLedger())
+                tasks.addTask {
+                    await sender.sendAll(
+                        as: "\(self.plan.run)-p\(index)", schedule, until: self.isInterrupted)
+                    await sender.close()
+                }
             }
         }
     }

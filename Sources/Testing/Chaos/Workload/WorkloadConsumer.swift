@@ -52,9 +52,9 @@ package final class WorkloadConsumer: Sendable {
 }
 
 /// Notices when a consumer's queues have changed, before what comes of the change is taken down.
-private struct AssignmentWatch {
-    let member: Member
-    let recorder: Recorder
+struct AssignmentWatch {
+    private let member: Member
+    private let recorder: Recorder
     private var queues: Set<TopicQueue> = []
     private var last: [TopicQueue: Delivery] = [:]
 
@@ -79,7 +79,7 @@ private struct AssignmentWatch {
 
 extension ReceivedMessage {
     /// What the body turns out to be; the checksum that travels with the message counts too.
-    fileprivate var content: MessageContent {
+    var content: MessageContent {
         let content = MessageValue.content(of: self.body, in: self.topic)
         guard !self.isBodyIntact else { return content }
         let checksum = self.body.withUnsafeBytes { Checksum.crc32($0) }

@@ -17,6 +17,11 @@ package struct WorkloadPlan: Hashable, Sendable {
     /// Queues per broker, if the topic has to be created.
     package var queues: Int32 = 4
 
+    /// Prove this instead of the plain way.
+    package var feature: Feature?
+    /// Producers number their messages, so that each is stored once however often it is sent.
+    package var isIdempotent = false
+
     package var sendTimeout: Duration = .seconds(3)
     /// A message that could not be sent for so long is given up.
     package var giveUpAfter: Duration = .seconds(60)
@@ -36,5 +41,7 @@ package struct WorkloadPlan: Hashable, Sendable {
             + "consumers=\(self.consumers) messages=\(self.messagesMax.map(String.init) ?? "-") "
             + "duration=\(self.duration.map { "\($0)" } ?? "-") size=\(self.size) "
             + "rate=\(self.rate.map { "\($0)" } ?? "-")"
+            + (self.feature.map { " feature=\($0.rawValue)" } ?? "")
+            + (self.isIdempotent ? " idempotent=true" : "")
     }
 }

@@ -1,3 +1,5 @@
+import Chaos
+
 /// What a chaos run does to a cluster.
 package enum Scenario: String, CaseIterable, Hashable, Codable, Sendable {
     case killMaster = "kill-master"
@@ -20,6 +22,13 @@ package enum Scenario: String, CaseIterable, Hashable, Codable, Sendable {
     case addBroker = "add-broker"
     case killConsumer = "kill-consumer"
     case random
+    // Masters are killed while a feature is at work.
+    case retry
+    case deadLetter = "dead-letter"
+    case orderly
+    case delay
+    case transaction
+    case pop
 
     package var summary: String {
         switch self {
@@ -43,8 +52,13 @@ package enum Scenario: String, CaseIterable, Hashable, Codable, Sendable {
         case .addBroker: "a group gets one more broker, with nothing on its disk"
         case .killConsumer: "a consumer is killed with messages in its hands"
         case .random: "several of the above, drawn from the seed"
+        case .retry, .deadLetter, .orderly, .delay, .transaction, .pop:
+            self.feature.map { "\($0.summary); masters are killed" } ?? ""
         }
     }
+
+    /// What the workload proves; nil: the plain way.
+    var feature: Feature? { Feature(rawValue: self.rawValue) }
 
     /// Whether packets are to be dropped, so that the nodes need a network of their own.
     package var needsNetwork: Bool {

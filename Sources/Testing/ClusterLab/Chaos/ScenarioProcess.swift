@@ -16,6 +16,12 @@ package struct ScenarioProcess {
         self.isKept = isKept
         self.order.options.name = "chaos-\(order.scenario.rawValue)"
         if order.scenario.needsNetwork { self.order.options.network = order.scenario.rawValue }
+        if order.scenario == .transaction {
+            // Brokers ask within a short run, more than once.
+            self.order.options.brokerSettings = [
+                "transactionTimeOut": "1000", "transactionCheckInterval": "2000",
+            ]
+        }
         if order.scenario == .fullDisk { self.order.options.diskMebibytes = 256 }
     }
 

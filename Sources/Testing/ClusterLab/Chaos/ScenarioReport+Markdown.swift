@@ -20,13 +20,14 @@ extension ScenarioReport {
 
     /// All reports as the table that the documentation keeps.
     package static func markdown(_ reports: [ScenarioReport]) -> String {
-        MarkdownTable.text(
+        let hasNotes = reports.contains { $0.notes != nil }
+        return MarkdownTable.text(
             head: [
                 "scenario", "acknowledged", "lost", "duplicates explained", "order",
                 "longest time without a successful send", "first ack from the group's new master",
                 "verdict",
-            ],
-            rows: reports.map(\.markdownRow))
+            ] + (hasNotes ? ["note"] : []),
+            rows: reports.map { $0.markdownRow + (hasNotes ? [$0.noteText] : []) })
     }
 
     private var markdownRow: [String] {

@@ -32,6 +32,8 @@ package struct ScenarioReport: Hashable, Codable, Sendable {
     package var longestGapsByGroup: [String: Int] = [:]
     /// From a fault of a master to the first acknowledgement by another broker of its group.
     package var takenOverMilliseconds: Int?
+    /// What there is to say about a feature, such as how late the latest delivery was.
+    package var notes: [String]?
     /// The workload's history first.
     package var histories: [String] = []
 
@@ -61,6 +63,7 @@ package struct ScenarioReport: Hashable, Codable, Sendable {
         self.longestGapMilliseconds = verdict.longestGapMilliseconds
         self.longestGapsByGroup = verdict.longestGapsByGroup
         self.takenOverMilliseconds = verdict.faults.compactMap(\.takenOverMilliseconds).max()
+        self.notes = verdict.notes.isEmpty ? nil : verdict.notes
     }
 
     /// Whether it counts as a success: what cannot be done here is no failure.
@@ -88,7 +91,10 @@ extension ScenarioReport {
             "SCENARIO", "VERDICT", "ACKED", "LOST", "REORDERED", "DUPLICATED", "GAP ms",
             "GROUP GAP ms", "NEW MASTER ms",
         ]
-        return TextTable.text([head] + reports.map(\.row))
+        let hasNotes = reports.contains { $0.notes != nil }
+        return TextTable.text(
+            [head + (hasNotes ? ["NOTE"] : [])]
+                + reports.map { $0.row + ($0.notes == nil ? [] : [$0.noteText]) })
     }
 
     private var row: [String] {
@@ -105,6 +111,8 @@ extension ScenarioReport {
         ]
     }
 
+    var noteText: String { (self.notes ?? []).joined(separator: "; ") }
+
     /// A report by itself, its timeline already told.
     package var text: String {
         var rows = [
@@ -119,6 +127,7 @@ extension ScenarioReport {
         rows += self.longestGapsByGroup.sorted { $0.key < $1.key }
             .map { ["  of \($0.key)", Self.text($0.value)] }
         rows.append(["first send on the new master", Self.text(self.takenOverMilliseconds)])
+        rows += (self.notes ?? []).map { ["note", $0] }
         rows += self.faults.map { ["fault", $0] }
         rows += self.reasons.map { ["reason", $0] }
         rows += self.histories.map { ["history", $0] }

@@ -25,6 +25,8 @@ package struct ScenarioRun {
 
     /// The workload gives up by itself after so long: a run that hangs must end.
     private static let sendsForAtMost = 900
+    /// Each message is handled by itself, some of them for seconds.
+    private static let featureRateMax = 200
     private static let trafficBefore: Duration = .seconds(1)
     private static let trafficAfter: Duration = .seconds(1)
 
@@ -91,6 +93,12 @@ package struct ScenarioRun {
             // Enough to come to the end of what a broker has reserved.
             shape.size = 16 << 10
             shape.rate = min(shape.rate, 500)
+        }
+        if let feature = self.order.scenario.feature {
+            shape.feature = feature
+            shape.rate = min(shape.rate, Self.featureRateMax)
+            // Each sender's messages go to one queue.
+            if feature == .orderly { shape.producers = 8 }
         }
         return shape
     }

@@ -25,6 +25,17 @@ extension Stage {
         case .addBroker: try self.addBroker(to: group)
         case .killConsumer: try self.killConsumer()
         case .random: repeat { try self.playAny() } while !isOver()
+        case .retry, .deadLetter, .orderly, .delay, .transaction, .pop:
+            try self.killMasters()
+        }
+    }
+
+    /// The master of each group, one after the other, at moments drawn from the seed.
+    private mutating func killMasters() throws {
+        for group in self.cluster.plan.groups.shuffled(using: &self.generator) {
+            let moment = Int.random(in: 1_000...4_000, using: &self.generator)
+            try self.hold(.milliseconds(moment))
+            try self.killMaster(of: group)
         }
     }
 

@@ -19,7 +19,8 @@ struct FinalChecks {
     /// Which value lies where, as the final reading found it.
     private func stored() -> [History.Place: UInt64] {
         var stored: [History.Place: UInt64] = [:]
-        for (queue, values) in self.cluster.operatorHost.drained {
+        for (queue, values) in self.cluster.operatorHost.drained
+        where queue.topic == self.cluster.plan.topic {
             for (offset, value) in values.enumerated() {
                 let place = History.Place(
                     brokerName: queue.brokerName, queueID: queue.queueID, offset: Int64(offset))
@@ -31,7 +32,8 @@ struct FinalChecks {
 
     private func isReadable(_ place: History.Place) -> Bool {
         !self.cluster.operatorHost.stuck.contains {
-            $0.brokerName == place.brokerName && $0.queueID == place.queueID
+            $0.topic == self.cluster.plan.topic && $0.brokerName == place.brokerName
+                && $0.queueID == place.queueID
         }
     }
 

@@ -16,6 +16,11 @@ final class History {
         }
     }
 
+    private struct GroupQueue: Hashable {
+        let group: String
+        let queue: MessageQueue
+    }
+
     struct Send {
         var attempts = 0
         /// Attempts that ended with the certainty that nothing was stored.
@@ -29,7 +34,7 @@ final class History {
     /// Which message was seen or acknowledged at a place: it never changes.
     private(set) var known: [Place: UInt64] = [:]
     private(set) var seen: Set<Place> = []
-    private var commits: [MessageQueue: CommitFloor] = [:]
+    private var commits: [GroupQueue: CommitFloor] = [:]
 
     init(world: World) { self.world = world }
 
@@ -92,15 +97,22 @@ final class History {
     // MARK: Offsets
 
     func commitSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
-        self.commits[queue, default: CommitFloor()].sent(offset)
+        self.commits[GroupQueue(group: group, queue: queue), default: CommitFloor()].sent(offset)
     }
 
     func commitAcknowledged(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
-        self.commits[queue, default: CommitFloor()].acknowledged(offset)
+        let key = GroupQueue(group: group, queue: queue)
+        self.commits[key, default: CommitFloor()].acknowledged(offset)
+    }
+
+    /// An operator has sent the group back, or ahead.
+    func offsetReset(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+        let key = GroupQueue(group: group, queue: queue)
+        self.commits[key, default: CommitFloor()].reset(offset)
     }
 
     func floor(_ group: String, _ queue: MessageQueue) -> Int64? {
-        self.commits[queue]?.floor
+        self.commits[GroupQueue(group: group, queue: queue)]?.floor
     }
 
     func offsetAnswered(_ queue: MessageQueue, _ offset: Int64?, _ floor: Int64?) {
@@ -143,6 +155,11 @@ private struct CommitFloor {
 
     mutating func acknowledged(_ offset: Int64) {
         self.acknowledged = max(self.acknowledged ?? 0, offset)
+        self.open.removeAll { $0 == offset }
+    }
+
+    mutating func reset(_ offset: Int64) {
+        self.acknowledged = offset
         self.open.removeAll { $0 == offset }
     }
 }

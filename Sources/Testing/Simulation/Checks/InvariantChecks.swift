@@ -22,6 +22,8 @@ final class InvariantChecks {
     let controllers: ControllerChecks
     /// Set once, by the cluster: whose disks are looked at.
     var brokers: [BrokerHost] = []
+    /// Set when somebody wants to know what is confirmed.
+    var confirmedMessages: ConfirmedMessages?
     private var golden: [Int: GoldenLog] = [:]
     private var masters: [Mastership: Engine] = [:]
     private var mastered: Set<Engine> = []
@@ -63,8 +65,19 @@ final class InvariantChecks {
         if range.upperBound > golden.end.bytes {
             let fresh = golden.end.bytes..<range.upperBound
             golden.append(self.sound(fresh, for: process).copy(fresh))
+            self.readConfirmed(golden, by: process)
         }
         self.checkMembers(of: group, hold: range)
+    }
+
+    private func readConfirmed(_ golden: GoldenLog, by process: BrokerProcess) {
+        do {
+            try self.confirmedMessages?.read(
+                golden, of: process.host.group, logID: process.host.store.logID)
+        } catch {
+            self.world.violated(
+                .nothingIsMadeUp, "\(process.name) confirms what cannot be read: \(error)")
+        }
     }
 
     /// A disk of the SyncStateSet on which no fault has changed this range.

@@ -13,6 +13,15 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     case refusedIsNotStored = "what was refused is not stored"
     case nothingIsMadeUp = "nothing is delivered that nobody sent"
     case recoversWhenHealed = "a healed cluster serves again"
+    case ackedPopIsOver = "an acknowledged pop is over"
+    case poppedIsHidden = "a popped message is hidden for its time"
+    case poppedComesAgain = "a popped message is acknowledged or comes again"
+    case retriedOrDead = "a message given back comes again, or is a dead letter after all its tries"
+    case delayedOnce = "a delayed message appears once, at its time"
+    case recalledNever = "a recalled message never appears"
+    case halfIsInvisible = "a half message is seen only when it is committed"
+    case transactionEndsOnce = "a transaction ends once, as its producer decided"
+    case offsetsAreDelivered = "a stored offset was committed by its group"
 }
 
 /// A broken invariant: when, and what was seen.

@@ -34,8 +34,18 @@ final class Nemesis {
         self.network.healAll()
         for machine in self.cluster.machines { machine.resume() }
         for host in self.cluster.brokers { host.disk = DiskCondition() }
+        self.setClocks()
         self.applySabotage()
         self.cluster.startAll()
+    }
+
+    /// What is due by a clock that was hours ahead shall come: all clocks are set to a later time.
+    private func setClocks() {
+        guard !self.cluster.workloads.isEmpty, self.world.clocks != .right else { return }
+        let ahead: Int64 = self.world.clocks == .jumping ? 5 * 3_600_000 : 0
+        for machine in self.cluster.machines {
+            machine.clock.set(milliseconds: ahead, at: self.world.time)
+        }
     }
 
     /// A disk that lies goes on lying.
@@ -78,8 +88,9 @@ final class Nemesis {
         case .rotIndex: self.spoilIndex()
         case .jumpClock, .driftClock: self.troubleClock(kind)
         case .killConsumer:
-            if let host = self.world.random.pick(self.cluster.consumers) {
-                self.crash(host.machine, losingPower: self.world.random.oneIn(2))
+            let clients = self.cluster.consumers.map(\.machine) + self.cluster.workloads.machines
+            if let machine = self.world.random.pick(clients) {
+                self.crash(machine, losingPower: self.world.random.oneIn(2))
             }
         }
     }
@@ -203,10 +214,12 @@ final class Nemesis {
         if kind == .jumpClock {
             let jump = Int64(self.world.random.number(in: -7_200_000...7_200_000))
             self.world.say("nemesis: the clock of \(machine.name) jumps by \(jump) ms")
+            self.world.clocks = .jumping
             machine.clock.jump(byMilliseconds: jump)
         } else {
             let drift = Int64(self.world.random.number(in: -50_000...50_000))
             self.world.say("nemesis: the clock of \(machine.name) drifts by \(drift) ppm")
+            self.world.clocks = max(self.world.clocks, .drifting)
             machine.clock.drift(ppm: drift, at: self.world.time)
         }
     }

@@ -25,4 +25,24 @@ package enum Sabotage: String, Hashable, Sendable, CaseIterable {
     case offsetCommitBeforeAck = "offset-commit-before-ack"
     /// Consumers read messages as soon as the master has them.
     case readAboveConfirm = "read-above-confirm"
+    /// Acknowledgements of popped messages are answered before they are in the log.
+    case popAckBeforeLog = "pop-ack-before-log"
+    /// A popped message that was not acknowledged cannot be found when its time is over.
+    case popReturnLost = "pop-return-lost"
+    /// Popped messages are hidden for a tenth of the time that was asked for.
+    case popHiddenTooShortly = "pop-hidden-too-shortly"
+    /// A message that is given back counts as never tried before.
+    case retryUncounted = "retry-uncounted"
+    /// A new master fires once more what its predecessor fired last.
+    case delayFiredTwice = "delay-fired-twice"
+    /// A recall is answered before it is in the log.
+    case recallBeforeLog = "recall-before-log"
+    /// Half messages are stored as plain ones.
+    case halfVisible = "half-visible"
+    /// The end of a transaction is answered before it is in the log.
+    case commitBeforeLog = "commit-before-log"
+    /// Consumers' offsets are stored with a number that nobody sent.
+    case offsetMadeUp = "offset-made-up"
+    /// Producers are never asked about what they left open.
+    case checkUnasked = "check-unasked"
 }

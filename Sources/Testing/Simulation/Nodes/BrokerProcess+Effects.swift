@@ -21,8 +21,7 @@ extension BrokerProcess {
             self.deliver(entries, head, from: offset, to: caller)
         case .deliverPopped(let caller, let head, let entries):
             self.deliver(entries, head, to: caller)
-        case .notify(let connection, let command):
-            self.clients[connection]?.send(command.framed)
+        case .notify(let connection, let command): self.notify(connection, command)
         case .write(let batches, _): self.write(batches)
         case .readEntries, .searchEntries, .findByKey, .readMessages, .readMessage:
             self.read(effect)
@@ -126,19 +125,38 @@ extension BrokerProcess {
                     let found = try $0.firstOrdinal(in: ordinals, storedAtOrAfter: time)
                     return found < ordinals.upperBound ? found : nil
                 }, at: now)
-        case .findByKey(let ticket, _, _, _):
-            self.engine?.entriesRead(ticket, .success([]), at: now)
+        case .findByKey(let ticket, let segments, let hash, let limit):
+            self.engine?.entriesRead(ticket, self.find(hash, in: segments, limit), at: now)
         case .readMessages(let ticket, let entries):
-            let bytes = entries.compactMap { self.host.store.message($0) }.flatMap { $0 }
+            let bytes = self.read(entries).flatMap { $0 }
             self.engine?.messagesRead(ticket, .success(bytes), at: now)
         case .readMessage(let ticket, let position):
             let read = self.host.store.message(at: position).map {
-                Result<[UInt8], ReadFailure>.success(Array($0))
+                Result<[UInt8], ReadFailure>.success(self.uncounted(Array($0)))
             }
             let missing = ReadFailure(reason: "no message starts at \(position.bytes)")
             self.engine?.messagesRead(ticket, read ?? .failure(missing), at: now)
         default: break
         }
+    }
+
+    private func find(
+        _ hash: UInt64, in segments: [PhysicalOffset], _ limit: Int
+    ) -> Result<[IndexEntry], ReadFailure> {
+        var found: [IndexEntry] = []
+        for segment in segments where found.count < limit {
+            switch self.reading(segment, { try $0.entries(keyHash: hash, limit: limit) }) {
+            case .success(let more): found += more
+            case .failure(let failure): return .failure(failure)
+            }
+        }
+        return .success(Array(found.prefix(limit)))
+    }
+
+    private func notify(_ connection: ConnectionID, _ command: RemotingCommand) {
+        guard !self.keepsQuiet(about: command) else { return }
+        self.outside.workloads?.asked(command, by: self)
+        self.clients[connection]?.send(command.framed)
     }
 
     private func reading<Value>(

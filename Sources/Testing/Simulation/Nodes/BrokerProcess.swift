@@ -24,6 +24,8 @@ final class BrokerProcess {
     var opening: Set<LinkID> = []
     /// End of the bytes that came on a link: sabotage knows nothing else.
     var received: [LinkID: PhysicalOffset] = [:]
+    /// The master's epoch in which sabotage let a delayed message fire twice.
+    var firedTwiceIn: Epoch?
     // The disk.
     var unwritten: [PlannedBatch] = []
     var isWriting = false
@@ -111,6 +113,13 @@ final class BrokerProcess {
         settings.delivery.topicsMax = 40
         settings.delivery.groupsMax = 40
         settings.delivery.offsetsMax = 200
+        // One level, so that many tries take little time.
+        settings.delivery.delays.levels = (try? DelayLevels(parsing: "1s")) ?? .standard
+        settings.delivery.pops.returnPatience = .milliseconds(500)
+        settings.delivery.transactions.pauseAfterPromotion = .milliseconds(200)
+        settings.checkTransactions(
+            after: .milliseconds(400), every: .milliseconds(250),
+            atMost: TransactionWorkload.checksMax, for: .seconds(72 * 3_600))
         settings.storeHost = HostAddress(ipv4: self.machine.host, port: 10911) ?? .unknown
         settings.retention.age = .seconds(1_000_000)
         settings.group = group
@@ -223,7 +232,7 @@ final class BrokerProcess {
             guard self.engine != nil else { return end.close() }
             let delay: Duration =
                 self.answersTooEarly(command, on: end) ? .seconds(1) : .zero
-            self.take(self.withoutCommit(command), from: id, remote, after: delay)
+            self.take(self.distorted(command), from: id, remote, after: delay)
         }
         end.closed = { [weak self] in
             guard let self else { return }

@@ -30,4 +30,5 @@ package struct ClusterPlan: Sendable {
     func brokerName(_ group: Int) -> String { group == 0 ? "broker-a" : "broker-b" }
     func brokerHost(_ group: Int, _ index: Int) -> String { "10.0.\(2 + group).\(index + 1)" }
     func clientHost(_ index: Int) -> String { "10.0.9.\(index + 1)" }
+    func workloadHost(_ index: Int) -> String { "10.0.10.\(index + 1)" }
 }

@@ -9,7 +9,7 @@ final class OperatorHost {
     private let outside: Outside
     private let history: History
     private var remoting: VirtualRemotingClient?
-    private(set) var topicsMade: Set<Int> = []
+    private var topicsMade = 0
     /// Queues whose end was reached, and what was found in each.
     private(set) var drained: [MessageQueue: [UInt64]] = [:]
     private var offsets: [MessageQueue: Int64] = [:]
@@ -25,7 +25,9 @@ final class OperatorHost {
     func start() {
         self.machine.start {}
         self.remoting = VirtualRemotingClient(self.machine, self.outside.network)
-        for group in 0..<self.outside.plan.groups { self.makeTopic(in: group) }
+        for topic in self.topics {
+            for group in 0..<self.outside.plan.groups { self.make(topic, in: group) }
+        }
         if self.outside.sabotage == .electOutsideSyncStateSet { self.force() }
     }
 
@@ -53,16 +55,23 @@ final class OperatorHost {
         }
     }
 
-    private func makeTopic(in group: Int) {
+    private var topics: [String] {
+        [self.outside.plan.topic] + (self.outside.workloads?.topics ?? [])
+    }
+
+    var hasMadeTopics: Bool { self.topicsMade == self.topics.count * self.outside.plan.groups }
+
+    private func make(_ topic: String, in group: Int) {
         guard let master = self.master(of: group) else {
-            return self.machine.after(.milliseconds(50)) { [weak self] in self?.makeTopic(in: group)
+            return self.machine.after(.milliseconds(50)) { [weak self] in
+                self?.make(topic, in: group)
             }
         }
         let queues = String(self.outside.plan.queues)
         let request = RemotingCommand.request(
             .updateAndCreateTopic,
             fields: [
-                "topic": self.outside.plan.topic, "defaultTopic": "TBW102",
+                "topic": topic, "defaultTopic": "TBW102",
                 "readQueueNums": queues, "writeQueueNums": queues, "perm": "6",
                 "topicFilterType": "SINGLE_TAG", "topicSysFlag": "0", "order": "false",
             ])
@@ -70,9 +79,10 @@ final class OperatorHost {
             [weak self] result in
             guard let self else { return }
             if case .success(let answer) = result, answer.responseCode == .success {
-                self.topicsMade.insert(group)
+                self.topicsMade += 1
             } else {
-                self.machine.after(.milliseconds(100)) { [weak self] in self?.makeTopic(in: group) }
+                self.machine.after(.milliseconds(100)) { [weak self] in self?.make(topic, in: group)
+                }
             }
         }
     }
@@ -81,10 +91,14 @@ final class OperatorHost {
 
     func drain() {
         self.askOffsets()
+        for topic in self.topics { self.drain(topic) }
+    }
+
+    private func drain(_ topic: String) {
         for group in 0..<self.outside.plan.groups {
             for queue in 0..<self.outside.plan.queues {
                 let queue = MessageQueue(
-                    topic: self.outside.plan.topic,
+                    topic: topic,
                     brokerName: self.outside.plan.brokerName(group), queueID: queue)
                 self.drained[queue] = []
                 self.offsets[queue] = 0
@@ -138,15 +152,11 @@ final class OperatorHost {
     ) {
         switch answer {
         case .found(let messages, let progress):
-            for message in messages {
-                self.history.saw(message, by: "the final reading")
-                if let value = History.value(in: message.body) {
-                    self.drained[queue]?.append(value)
-                }
-            }
+            for message in messages { self.read(message, of: queue) }
             self.offsets[queue] = progress.next.value
             self.pull(queue, group)
         case .nothing(let progress) where progress.next.value >= progress.max.value:
+            if queue.topic != self.outside.plan.topic { self.outside.workloads?.readToEnd(queue) }
             self.done.insert(queue)
         case .nothing(let progress):
             self.offsets[queue] = progress.next.value
@@ -159,6 +169,16 @@ final class OperatorHost {
             self.stuck.insert(queue)
             self.done.insert(queue)
         case .refused, .failed: self.pullLater(queue, group)
+        }
+    }
+
+    private func read(_ message: InboundMessage, of queue: MessageQueue) {
+        guard let value = History.value(in: message.body) else { return }
+        if queue.topic == self.outside.plan.topic {
+            self.history.saw(message, by: "the final reading")
+            self.drained[queue]?.append(value)
+        } else {
+            self.outside.workloads?.read(value, of: queue, at: message.queueOffset)
         }
     }
 

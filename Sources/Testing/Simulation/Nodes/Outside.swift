@@ -6,6 +6,8 @@ final class Outside {
     let checks: InvariantChecks
     let history: History
     let sabotage: Sabotage?
+    /// Set once, by the cluster.
+    weak var workloads: Workloads?
 
     init(
         world: World, network: VirtualNetwork, plan: ClusterPlan, checks: InvariantChecks,

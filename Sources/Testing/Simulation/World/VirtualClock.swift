@@ -33,6 +33,17 @@ package struct VirtualClock: Sendable {
 
     mutating func jump(byMilliseconds jump: Int64) { self.wallOffset += jump }
 
+    /// Somebody has set it: the wall clock is so far ahead now.
+    mutating func set(milliseconds ahead: Int64, at time: Int64) {
+        self.drift(ppm: 0, at: time)
+        self.wallOffset = ahead + (time - self.tickAtChange) / 1_000_000
+    }
+
+    /// When a clock that was never wrong shows this time.
+    static func time(of wall: Timestamp) -> Int64 {
+        (wall.milliseconds - Self.wallAtStart) * 1_000_000
+    }
+
     private func tick(at time: Int64) -> Int64 {
         let passed = time - self.timeAtChange
         return self.tickAtChange + passed + passed / 1_000_000 * self.driftPPM

@@ -10,7 +10,17 @@ package final class World {
     package var trace: Trace
     package var probes = Probes()
     package private(set) var violation: Violation?
+    /// What has happened to the machines' clocks.
+    package var clocks = Clocks.right
     private var events = EventQueue()
+
+    package enum Clocks: Int, Hashable, Sendable, Comparable {
+        case right
+        case drifting
+        case jumping
+
+        package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    }
 
     package init(seed: UInt64, print: ((String) -> Void)? = nil) {
         self.seed = seed

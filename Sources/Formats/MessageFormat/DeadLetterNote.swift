@@ -1,5 +1,3 @@
-package import MessageFormat
-
 /// Why a message died, kept with it in properties of our own.
 package struct DeadLetterNote: Hashable, Sendable {
     package enum Name {
@@ -11,6 +9,8 @@ package struct DeadLetterNote: Hashable, Sendable {
         package static let originTopic = "APUS_DLQ_ORIGIN_TOPIC"
         /// When it died, in milliseconds since 1970.
         package static let time = "APUS_DLQ_TIME"
+        /// Of a message that was sent again, not of a dead letter: when, in milliseconds since 1970.
+        package static let replayedAt = "APUS_DLQ_REPLAYED_AT"
     }
 
     package static let consumerBytesMax = 255
@@ -45,7 +45,7 @@ package struct DeadLetterNote: Hashable, Sendable {
 
     /// Replaces an earlier note. What does not fit is left out, the error's text first: that a
     /// message dies must not fail for what is told about it.
-    func write(to properties: inout MessageProperties, bytesMax: Int) {
+    package func write(to properties: inout MessageProperties, bytesMax: Int) {
         var room = bytesMax
         for name in [Name.attempts, Name.consumer, Name.error, Name.originTopic, Name.time] {
             properties[name] = nil
