@@ -21,7 +21,8 @@ struct BenchDelay: ApusCommand {
 
     @Option(help: "How many messages.")
     var pending: Int = 10_000
-    @Option(help: "When the first one is due, from the beginning on.")
+    @Option(
+        help: "When the first one is due, from the beginning on: longer than the sending takes.")
     var delay = DurationArgument(.seconds(10))
     @Option(help: "The messages' times are spread over so long.")
     var over: DurationArgument?
