@@ -121,6 +121,44 @@ struct ConsumerGroupsTests {
         self.groups.checkInvariants()
     }
 
+    @Test("a member that has a lease is gone when it ends; each heartbeat begins it anew")
+    mutating func leases() {
+        _ = self.beat(1, "c1", at: 0)
+        self.beatLeased(at: .zero)
+        self.beatLeased(at: .seconds(7))
+        for second in 1...17 {
+            #expect(self.groups.advance(to: Self.nearly(second)) == [], "\(second)")
+            self.groups.checkInvariants()
+        }
+        #expect(self.groups.advance(to: .seconds(17)) == [.notifyMembers(group: "G", [1])])
+        self.groups.checkInvariants()
+    }
+
+    @Test("a broker that was stalled itself lets all leases begin anew")
+    mutating func stalled() {
+        _ = self.beat(1, "c1", at: 0)
+        self.beatLeased(at: .zero)
+        #expect(self.groups.advance(to: .seconds(1)) == [])
+        #expect(self.groups.advance(to: .seconds(60)) == [])
+        self.groups.checkInvariants()
+        for second in 61...69 { #expect(self.groups.advance(to: Self.nearly(second)) == []) }
+        #expect(self.groups.advance(to: Self.nearly(70)) == [])
+        #expect(self.groups.advance(to: .seconds(70)) == [.notifyMembers(group: "G", [1])])
+        self.groups.checkInvariants()
+    }
+
+    private mutating func beatLeased(at now: Tick) {
+        _ = self.groups.heartbeat(
+            group: "G", member: GroupMember(connection: 2, clientID: "c2", lease: .seconds(10)),
+            type: .passively, model: .clustering, from: .lastOffset, subscriptions: nil,
+            notifyEnabled: true, at: now)
+    }
+
+    /// Closer to the last one than a stall.
+    private static func nearly(_ seconds: Int) -> Tick {
+        Tick(.seconds(seconds) - .milliseconds(seconds))
+    }
+
     @Test("many who fall silent together are one piece of news for a group")
     mutating func silenceIsGathered() {
         for connection in 1...5 { _ = self.beat(UInt64(connection), "c\(connection)", at: 0) }

@@ -17,6 +17,9 @@ package struct ConsumerGroups: Sendable {
 
     /// No member falls silent before this; heartbeats only make the truth later.
     private var quietUntil: Tick?
+    private var lastAdvance: Tick?
+    /// Until then no time passed for this broker. Leases begin anew.
+    private var awake = Tick.zero
 
     /// Heartbeats that were ignored because the connection is in too many groups.
     package private(set) var refusedCount = 0
@@ -44,6 +47,9 @@ package struct ConsumerGroups: Sendable {
         group.notifyEnabled = notifyEnabled
         var member = member
         member.lastSeen = now
+        member.lease = member.lease.map {
+            min(max($0, self.limits.leaseMin), self.limits.silenceMax)
+        }
         let membersChanged = group.members.insert(member)
         let subscriptionsChanged =
             subscriptions.map {
@@ -53,7 +59,8 @@ package struct ConsumerGroups: Sendable {
         if membersChanged || subscriptionsChanged {
             self.note(membersChanged ? .joined : .subscriptionChanged, member, group)
         }
-        self.quietUntil = self.quietUntil ?? now + self.limits.silenceMax
+        let silentAt = member.silentAt(after: self.limits.silenceMax, awake: self.awake)
+        self.quietUntil = min(self.quietUntil ?? silentAt, silentAt)
         return membersChanged || subscriptionsChanged ? self.notification(for: group) : []
     }
 
@@ -76,15 +83,18 @@ package struct ConsumerGroups: Sendable {
 
     /// Time has passed: members that were silent for too long leave.
     package mutating func advance(to now: Tick) -> [Effect] {
+        if let lastAdvance, now - lastAdvance >= self.limits.stallMin { self.awake = now }
+        self.lastAdvance = now
         guard let quietUntil, quietUntil <= now else { return [] }
-        let limit = Tick(nanoseconds: now.nanoseconds - Tick(self.limits.silenceMax).nanoseconds)
+        let (silenceMax, awake) = (self.limits.silenceMax, self.awake)
         let effects = self.groups.keys.sorted().flatMap { name in
             self.remove(
-                self.groups[name]?.members.silent(since: limit) ?? [], from: name,
-                because: .silent)
+                self.groups[name]?.members.silent(at: now, after: silenceMax, awake: awake) ?? [],
+                from: name, because: .silent)
         }
-        let oldest = self.groups.values.lazy.compactMap(\.members.oldestSeen).min()
-        self.quietUntil = oldest.map { $0 + self.limits.silenceMax }
+        self.quietUntil = self.groups.values.lazy.compactMap {
+            $0.members.silentAt(after: silenceMax, awake: awake)
+        }.min()
         return effects
     }
 
@@ -169,8 +179,9 @@ extension ConsumerGroups {
                 precondition(self.groupsOfConnection[connection]?.contains(name) == true)
             }
             precondition(group.subscriptions.allSatisfy { $0 == $1.topic })
-            if let oldest = group.members.oldestSeen, let quietUntil = self.quietUntil {
-                precondition(quietUntil <= oldest + self.limits.silenceMax, "nobody is overdue")
+            let first = group.members.silentAt(after: self.limits.silenceMax, awake: self.awake)
+            if let first, let quietUntil = self.quietUntil {
+                precondition(quietUntil <= first, "nobody is overdue")
             } else {
                 preconditionFailure("while there are members somebody watches their silence")
             }

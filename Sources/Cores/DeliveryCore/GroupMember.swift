@@ -20,10 +20,12 @@ package struct GroupMember: Hashable, Sendable {
     package var address: String
     /// The last heartbeat.
     package var lastSeen: Tick
+    /// After how much silence the client itself wants to be given up. Nil: it did not say.
+    package var lease: Duration?
 
     package init(
         connection: ConnectionKey, clientID: String, language: UInt8 = 0, version: Int32 = 0,
-        address: String = "", lastSeen: Tick = .zero
+        address: String = "", lastSeen: Tick = .zero, lease: Duration? = nil
     ) {
         self.connection = connection
         self.clientID = clientID
@@ -31,6 +33,14 @@ package struct GroupMember: Hashable, Sendable {
         self.version = version
         self.address = address
         self.lastSeen = lastSeen
+        self.lease = lease
+    }
+
+    /// When it is given up if nothing more is heard of it. Leases begin anew at `awake`: until then
+    /// heartbeats may have lain unread.
+    func silentAt(after silenceMax: Duration, awake: Tick) -> Tick {
+        let latest = self.lastSeen + silenceMax
+        return self.lease.map { min(latest, max(self.lastSeen, awake) + $0) } ?? latest
     }
 }
 
@@ -38,6 +48,10 @@ package struct GroupMember: Hashable, Sendable {
 package struct MembershipLimits: Hashable, Sendable {
     /// RocketMQ's clients send a heartbeat every 30 s.
     package var silenceMax = Duration.seconds(120)
+    /// Shorter leases would end between two heartbeats.
+    package var leaseMin = Duration.seconds(1)
+    /// A broker to which no time passed for so long was itself stalled.
+    package var stallMin = Duration.seconds(1)
     package var groupsPerConnectionMax = 4_096
     package var subscriptionsPerGroupMax = 4_096
 

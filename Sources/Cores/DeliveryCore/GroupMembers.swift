@@ -45,13 +45,17 @@ package struct GroupMembers: Sendable {
         return member
     }
 
-    /// Connections without a heartbeat since `limit` or longer, sorted.
-    func silent(since limit: Tick) -> [ConnectionKey] {
-        self.byConnection.values.filter { $0.lastSeen <= limit }.map(\.connection).sorted()
+    /// Connections that were silent for too long, sorted.
+    func silent(at now: Tick, after silenceMax: Duration, awake: Tick = .zero) -> [ConnectionKey] {
+        self.byConnection.values.filter {
+            $0.silentAt(after: silenceMax, awake: awake) <= now
+        }.map(\.connection).sorted()
     }
 
-    /// The heartbeat that is longest ago.
-    var oldestSeen: Tick? { self.byConnection.values.lazy.map(\.lastSeen).min() }
+    /// When the first of them falls silent.
+    func silentAt(after silenceMax: Duration, awake: Tick = .zero) -> Tick? {
+        self.byConnection.values.lazy.map { $0.silentAt(after: silenceMax, awake: awake) }.min()
+    }
 
     private mutating func remember(clientID: String) {
         self.connectionsOfClient[clientID, default: 0] += 1

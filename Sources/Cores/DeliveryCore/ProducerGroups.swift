@@ -51,12 +51,15 @@ package struct ProducerGroups: Sendable {
     /// Time has passed: members that were silent for too long leave.
     package mutating func advance(to now: Tick) {
         guard let quietUntil, quietUntil <= now else { return }
-        let limit = Tick(nanoseconds: now.nanoseconds - Tick(self.limits.silenceMax).nanoseconds)
+        let silenceMax = self.limits.silenceMax
         for (name, members) in self.groups {
-            for connection in members.silent(since: limit) { self.remove(connection, from: name) }
+            for connection in members.silent(at: now, after: silenceMax) {
+                self.remove(connection, from: name)
+            }
         }
-        let oldest = self.groups.values.lazy.compactMap(\.oldestSeen).min()
-        self.quietUntil = oldest.map { $0 + self.limits.silenceMax }
+        self.quietUntil = self.groups.values.lazy.compactMap {
+            $0.silentAt(after: silenceMax)
+        }.min()
     }
 
     private mutating func forget(_ member: GroupMember) {

@@ -11,7 +11,8 @@ extension BrokerEngine {
         let member = GroupMember(
             connection: ConnectionKey(caller.connection.value), clientID: data.clientID,
             language: caller.language.rawValue, version: caller.version,
-            address: caller.remote.description, lastSeen: self.now.tick)
+            address: caller.remote.description, lastSeen: self.now.tick,
+            lease: Self.lease(in: command))
         for group in data.producers where ResourceName.problem(withGroup: group) == nil {
             let isFirst = self.producers.clientIDs(of: group).isEmpty
             self.producers.heartbeat(group: group, member: member, at: self.now.tick)
@@ -35,6 +36,14 @@ extension BrokerEngine {
         }
         if let problem { throw problem }
         self.succeed(caller, ["IS_SUB_CHANGE": "true"])
+    }
+
+    /// Our clients say after how much silence they want to be given up.
+    private static func lease(in command: ReceivedCommand) -> Duration? {
+        guard let milliseconds = try? command.int64("apusLease"), milliseconds > 0 else {
+            return nil
+        }
+        return .milliseconds(min(milliseconds, 86_400_000))
     }
 
     private mutating func heartbeat(of data: ConsumerData, _ member: GroupMember) throws {

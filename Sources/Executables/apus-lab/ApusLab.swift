@@ -16,7 +16,8 @@ struct ApusLab: AsyncParsableCommand {
         subcommands: [
             Up.self, Down.self, Status.self, Logs.self, Kill.self, Pause.self, Resume.self,
             Restart.self, Wipe.self, DemoCommand.self, ChaosCommand.self, FailoverCommand.self,
-            KillLoopCommand.self, ScenarioCommand.self, ExtraConsumerCommand.self,
+            KillLoopCommand.self, TakeoverCommand.self, ScenarioCommand.self,
+            ExtraConsumerCommand.self, TakeoverMemberCommand.self,
         ])
 
     /// Runs the command, and turns the lab's errors into one line and an exit code.

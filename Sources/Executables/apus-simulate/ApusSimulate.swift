@@ -11,7 +11,8 @@ struct ApusSimulate: AsyncParsableCommand {
             Each seed is one run: a healthy start, faults, everything mended, everything read. A run
             that breaks an invariant prints its seed, and the same seed breaks it again:
               apus-simulate --seed 42 --trace
-            """)
+            """,
+        subcommands: [DelaysCommand.self])
 
     @Option(help: "How many seeds to run.")
     var seeds: UInt64 = 100

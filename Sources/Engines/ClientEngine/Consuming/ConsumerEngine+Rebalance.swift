@@ -150,7 +150,8 @@ extension ConsumerEngine {
             consumeFromWhere: self.configuration.start.wireName,
             subscriptions: self.subscriptions.values.sorted { $0.topic < $1.topic })
         let command = MembershipRequest.heartbeat(
-            HeartbeatData(clientID: self.configuration.clientID, consumers: [consumer]))
+            HeartbeatData(clientID: self.configuration.clientID, consumers: [consumer]),
+            lease: self.configuration.lease)
         for address in addresses {
             let token = self.call(command, to: address, timeout: self.configuration.callTimeout)
             self.heartbeats.started(address, token)

@@ -37,6 +37,7 @@ package struct ConsumerEngine: Sendable {
         package var commitInterval = Duration.seconds(5)
         package var rebalanceInterval = Duration.seconds(20)
         package var heartbeatInterval = Duration.seconds(30)
+        package var lease: Duration?
         package var routes = RouteBook.Timing()
 
         package init(

@@ -19,6 +19,7 @@ package struct PopEngine: Sendable {
         package var startsAtFirst = false
         package var routes = RouteBook.Timing()
         package var heartbeatInterval = Duration.seconds(30)
+        package var lease: Duration?
         /// Beyond the time that a broker may hold a question.
         package var answerTime = Duration.seconds(3)
         package var settlementTimeout = Duration.seconds(3)
@@ -317,7 +318,8 @@ extension PopEngine {
             consumeFromWhere: self.configuration.startsAtFirst ? .firstOffset : .lastOffset,
             subscriptions: self.configuration.subscriptions)
         let command = MembershipRequest.heartbeat(
-            HeartbeatData(clientID: self.configuration.clientID, consumers: [consumer]))
+            HeartbeatData(clientID: self.configuration.clientID, consumers: [consumer]),
+            lease: self.configuration.lease)
         for address in addresses {
             let call = ClientCall(
                 token: self.tokens.next(), address: address, command: command,

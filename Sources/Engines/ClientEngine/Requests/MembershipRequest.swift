@@ -2,8 +2,13 @@ package import RemotingProtocol
 
 /// How a client tells brokers that it is there, asks who else is, and leaves.
 package enum MembershipRequest {
-    package static func heartbeat(_ data: HeartbeatData) -> RemotingCommand {
-        .request(.heartBeat, body: data.encoded)
+    /// - Parameter lease: after how much silence an Apus broker gives this client up.
+    package static func heartbeat(
+        _ data: HeartbeatData, lease: Duration? = nil
+    ) -> RemotingCommand {
+        var command = RemotingCommand.request(.heartBeat, body: data.encoded)
+        command["apusLease"] = lease.map { String(Int64($0 / .milliseconds(1))) }
+        return command
     }
 
     package static func members(of group: String) -> RemotingCommand {

@@ -11,7 +11,9 @@ struct BenchCommand: AsyncParsableCommand {
             Figures mean something only beside `apus bench disk` of the same machine and minute.
             """,
         subcommands: [
-            BenchSend.self, BenchConsume.self, BenchLatency.self, BenchDisk.self,
+            BenchSend.self, BenchConsume.self, BenchPop.self, BenchTransaction.self,
+            BenchDelay.self,
+            BenchLatency.self, BenchDisk.self,
         ])
 }
 

@@ -24,6 +24,10 @@ struct BenchConsume: ApusCommand {
     var inFlight: Int = 4
     @Option(help: "Messages in one pull at most.")
     var batch: Int = 32
+    @Option(help: "Only messages that have one of these tags, such as 'a || b'.")
+    var tags: String?
+    @Option(help: "Only messages whose properties fit this SQL92 expression.")
+    var sql: String?
     @OptionGroup var bench: BenchOptions
     @OptionGroup var output: OutputOptions
 
@@ -32,6 +36,9 @@ struct BenchConsume: ApusCommand {
             (1...1024).contains(self.batch)
         else {
             throw ValidationError("--connections, --in-flight: 1 to 1000; --batch: 1 to 1024.")
+        }
+        guard self.tags == nil || self.sql == nil else {
+            throw ValidationError("--tags or --sql, not both.")
         }
     }
 
@@ -63,6 +70,11 @@ struct BenchConsume: ApusCommand {
         return queues
     }
 
+    private var filter: PullFilter {
+        self.sql.map { PullFilter(type: "SQL92", expression: $0) }
+            ?? PullFilter(type: "TAG", expression: self.tags ?? "*")
+    }
+
     private func measure(_ queues: [RoutedQueue], durability: String) async -> BenchResult {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: min(System.coreCount, self.connections))
@@ -78,7 +90,7 @@ struct BenchConsume: ApusCommand {
                 // More lanes than queues read the same queue twice: as two groups would.
                 let load = PullLoad(
                     client: clients[lane % clients.count], queue: queues[lane % queues.count],
-                    batch: self.batch, endAt: endAt,
+                    batch: self.batch, filter: self.filter, endAt: endAt,
                     timeout: .seconds(self.bench.connection.timeout),
                     totals: totals[lane % clients.count])
                 tasks.addTask { await load.run() }
@@ -88,8 +100,17 @@ struct BenchConsume: ApusCommand {
         await line.finish()
         for client in clients { await client.shutdown() }
         try? await group.shutdownGracefully()
-        return totals.result(mode: "consume", seconds: seconds, durability: durability)
+        var result = totals.result(mode: "consume", seconds: seconds, durability: durability)
+        let examined = totals.reduce(0) { $0 + $1.sum.examined }
+        result.more = [("examinedPerSecond", .double((Double(examined) / seconds).rounded()))]
+        return result
     }
+}
+
+/// What of a queue is wanted.
+private struct PullFilter {
+    var type: String
+    var expression: String
 }
 
 /// Pulls one queue from its first message to its last, again and again.
@@ -97,17 +118,19 @@ private final class PullLoad: Sendable {
     private let client: RemotingClient
     private let queue: RoutedQueue
     private let batch: Int
+    private let filter: PullFilter
     private let endAt: Tick
     private let timeout: Duration
     private let totals: BenchTotals
 
     init(
-        client: RemotingClient, queue: RoutedQueue, batch: Int, endAt: Tick, timeout: Duration,
-        totals: BenchTotals
+        client: RemotingClient, queue: RoutedQueue, batch: Int, filter: PullFilter, endAt: Tick,
+        timeout: Duration, totals: BenchTotals
     ) {
         self.client = client
         self.queue = queue
         self.batch = batch
+        self.filter = filter
         self.endAt = endAt
         self.timeout = timeout
         self.totals = totals
@@ -122,10 +145,12 @@ private final class PullLoad: Sendable {
     private func pull(from offset: QueueOffset, finished: @escaping @Sendable () -> Void) {
         let began = Recorder.now
         guard began < self.endAt else { return finished() }
-        let command = ClusterAccess.pullRequest(
-            self.queue.queue, from: offset, messagesMax: self.batch)
+        var command = ClusterAccess.pullRequest(
+            self.queue.queue, from: offset, messagesMax: self.batch,
+            tags: self.filter.expression)
+        command["expressionType"] = self.filter.type
         self.client.call(command, to: self.queue.address, timeout: self.timeout) { outcome in
-            if let next = self.next(after: outcome, began: began) {
+            if let next = self.next(after: outcome, from: offset, began: began) {
                 self.pull(from: next, finished: finished)
             } else {
                 BenchPause.then { self.pull(from: .zero, finished: finished) }
@@ -136,7 +161,7 @@ private final class PullLoad: Sendable {
     /// Counts what came, and says where to go on: at the front when the end was reached. Nil after
     /// a failure.
     private func next(
-        after outcome: Result<ReceivedCommand, RemotingError>, began: Tick
+        after outcome: Result<ReceivedCommand, RemotingError>, from offset: QueueOffset, began: Tick
     ) -> QueueOffset? {
         guard case .success(let answer) = outcome else {
             if case .failure(let error) = outcome { self.totals.failed("\(error)") }
@@ -153,8 +178,9 @@ private final class PullLoad: Sendable {
             self.totals.failed("\(answer.responseCode.name): \(answer.remark ?? "")")
             return nil
         }
-        let next = try? answer.int64("nextBeginOffset")
-        return QueueOffset((next ?? nil) ?? 0)
+        let next = (try? answer.int64("nextBeginOffset")) ?? nil
+        self.totals.examined(max(0, (next ?? 0) - offset.value))
+        return QueueOffset(next ?? 0)
     }
 
     /// Messages stand one behind the other, each with its size in front.

@@ -25,6 +25,12 @@ struct BenchSend: ApusCommand {
     var connections: Int = 4
     @Option(help: "Sends without an answer on each connection.")
     var inFlight: Int = 64
+    @Option(help: "The tag of all messages.")
+    var tag: String?
+    @Option(
+        name: [.customLong("property")],
+        help: ArgumentHelp("A property of all messages; may be repeated.", valueName: "name=value"))
+    var properties: [String] = []
     @OptionGroup var bench: BenchOptions
     @OptionGroup var output: OutputOptions
 
@@ -35,6 +41,8 @@ struct BenchSend: ApusCommand {
             throw ValidationError(
                 "--connections: 1 to 1000; --in-flight: 1 to 10000; --size: 1 to 4194304.")
         }
+        guard self.properties.allSatisfy({ $0.split(separator: "=", maxSplits: 1).count == 2 })
+        else { throw ValidationError("--property wants NAME=VALUE.") }
     }
 
     func perform() async throws {
@@ -52,6 +60,15 @@ struct BenchSend: ApusCommand {
         try self.report(result)
     }
 
+    private var messageProperties: MessageProperties {
+        var all = MessageProperties()
+        for text in self.properties {
+            let words = text.split(separator: "=", maxSplits: 1).map(String.init)
+            all[words[0]] = words[1]
+        }
+        return all
+    }
+
     private func measure(
         _ queues: [RoutedQueue], durability: String
     ) async throws -> BenchResult {
@@ -61,7 +78,8 @@ struct BenchSend: ApusCommand {
         let began = Recorder.now
         let loads = (0..<self.connections).map {
             SendLoad(
-                group: group, queues: queues, body: body, inFlight: self.inFlight, turn: $0,
+                group: group, queues: queues, body: body, tag: self.tag,
+                properties: self.messageProperties, inFlight: self.inFlight, turn: $0,
                 endAt: began + self.bench.duration.duration,
                 timeout: .seconds(self.bench.connection.timeout))
         }
@@ -94,13 +112,15 @@ private final class SendLoad: Sendable {
     private let open = Atomic<Int>(0)
 
     init(
-        group: any EventLoopGroup, queues: [RoutedQueue], body: [UInt8], inFlight: Int, turn: Int,
-        endAt: Tick, timeout: Duration
+        group: any EventLoopGroup, queues: [RoutedQueue], body: [UInt8], tag: String?,
+        properties: MessageProperties, inFlight: Int, turn: Int, endAt: Tick, timeout: Duration
     ) {
         self.client = RemotingClient(group: group, logger: ConnectionOptions.logger)
-        let request = SendTemplate(producerGroup: "apus-bench")
+        let request = SendTemplate(producerGroup: "apus-bench", tag: tag)
         let now = Recorder.wallNow
-        self.targets = queues.map { (request.command(body, to: $0.queue, at: now), $0.address) }
+        self.targets = queues.map {
+            (request.command(body, to: $0.queue, at: now, adding: properties), $0.address)
+        }
         self.bytes = body.count
         self.inFlight = inFlight
         self.endAt = endAt

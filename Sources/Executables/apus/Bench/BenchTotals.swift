@@ -8,6 +8,8 @@ final class BenchTotals: Sendable {
     struct Counts: Sendable {
         var messages = 0
         var bytes = 0
+        /// Looked at by a broker, wanted or not.
+        var examined: Int64 = 0
         var errors = 0
         var firstError: String?
         var latency = LatencyHistogram()
@@ -22,6 +24,8 @@ final class BenchTotals: Sendable {
             counts.latency.add(nanoseconds)
         }
     }
+
+    func examined(_ messages: Int64) { self.counts.withLock { $0.examined += messages } }
 
     func failed(_ problem: String) {
         self.counts.withLock { counts in

@@ -108,7 +108,8 @@ public final class LitePullConsumer: Sendable {
         engine.messagesPerPull = Int32(clamping: max(options.messagesPerPull, 1))
         engine.callTimeout = configuration.requestTimeout
         engine.commitInterval = options.commitInterval
-        engine.heartbeatInterval = configuration.heartbeatInterval
+        engine.heartbeatInterval = configuration.consumerHeartbeatInterval
+        engine.lease = configuration.consumerLease
         engine.routes.interval = configuration.routeInterval
         return engine
     }

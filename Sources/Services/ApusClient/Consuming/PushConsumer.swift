@@ -147,7 +147,8 @@ public final class PushConsumer: Sendable {
         engine.callTimeout = configuration.requestTimeout
         engine.commitInterval = options.commitInterval
         engine.rebalanceInterval = options.rebalanceInterval
-        engine.heartbeatInterval = configuration.heartbeatInterval
+        engine.heartbeatInterval = configuration.consumerHeartbeatInterval
+        engine.lease = configuration.consumerLease
         engine.routes.interval = configuration.routeInterval
         return engine
     }

@@ -23,7 +23,7 @@ public final class PopConsumer: Sendable {
         /// what comes from then on.
         public var from = ConsumeFrom.last
         /// How long a message stays hidden if this process dies. Renewed while its handler runs.
-        public var invisible: Duration = .seconds(60)
+        public var invisible: Duration = .seconds(10)
         /// Before each redelivery; the last one counts for all later ones, too.
         public var retryDelays: [Duration] = PopConsumer.retryDelays
         /// Handlers that throw so often lose their message to the dead letters.

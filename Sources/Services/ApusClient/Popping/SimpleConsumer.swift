@@ -83,7 +83,8 @@ public final class SimpleConsumer: Sendable {
             })
         engine.startsAtFirst = options.from == .first
         engine.routes.interval = configuration.routeInterval
-        engine.heartbeatInterval = configuration.heartbeatInterval
+        engine.heartbeatInterval = configuration.consumerHeartbeatInterval
+        engine.lease = configuration.consumerLease
         engine.settlementTimeout = configuration.requestTimeout
         return PopEngine(engine)
     }
