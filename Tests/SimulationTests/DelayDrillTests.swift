@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-@Suite("Very many delayed messages")
+@Suite("Very many delayed messages", .inBackground)
 struct DelayDrillTests {
     /// Method: far more wait than the broker keeps in memory, in many segments; it starts again in
     /// the middle. `apus-simulate delays` does the same with a million.

@@ -3,7 +3,7 @@ import Testing
 
 /// Method: the engines' hands lie in one way; some seed within the bound must break an invariant.
 /// A check that has never failed proves nothing.
-@Suite("Deliberately broken clusters", .oneAtATime)
+@Suite("Deliberately broken clusters", .inBackground)
 struct SabotageTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let sabotage: Sabotage

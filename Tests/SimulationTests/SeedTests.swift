@@ -3,7 +3,7 @@ import Testing
 
 /// Method: each seed is a whole cluster with faults drawn from it. It ends mended and read to the
 /// end, so a message that is missing then is lost, not late.
-@Suite("Simulated clusters", .oneAtATime)
+@Suite("Simulated clusters", .inBackground)
 struct SeedTests {
     @Test("every invariant holds, whatever is broken meanwhile", arguments: Array(UInt64(1)...3))
     func holds(seed: UInt64) {
