@@ -5,7 +5,7 @@ import MessageFormat
 extension RaftNode {
     /// Asks whether an election would be won, before a new term disturbs everybody.
     mutating func startPreVote() {
-        guard self.membership.isVoter(self.id) else { return self.postponeElection() }
+        guard self.mayCampaign else { return self.postponeElection() }
         self.state = .preCandidate(Campaign())
         self.electionDeadline = self.now + self.jitter.duration(in: self.settings.candidateTimeout)
         for peer in self.otherVoters {
@@ -32,7 +32,7 @@ extension RaftNode {
 
     /// Asks for real votes in a new term. The own vote counts when it is on disk.
     mutating func campaign(isTransfer: Bool) {
-        guard self.membership.isVoter(self.id), self.term < Term.max else { return }
+        guard self.mayCampaign, self.term < Term.max else { return }
         self.term = self.term.next
         self.vote = self.id
         self.state = .candidate(Campaign())
@@ -67,6 +67,7 @@ extension RaftNode {
 
     /// §6.4: a leader's first entry is its own, so that it learns what is committed.
     private mutating func becomeLeader() {
+        self.found()
         let first = self.log.last.index.next
         var leading = Leading(
             firstIndex: first, heartbeatAt: self.now + self.settings.heartbeatInterval)
@@ -80,6 +81,14 @@ extension RaftNode {
 }
 
 extension RaftNode {
+    /// §4.2.2: whoever is leaving is needed until that is committed: nobody else may have as much.
+    private var mayCampaign: Bool {
+        if self.membership.isVoter(self.id) { return true }
+        let change = self.log.membershipIndex
+        return change > self.committed && change > .zero
+            && self.log.membership(at: change.previous).isVoter(self.id)
+    }
+
     var otherMembers: [NodeID] { self.membership.nodes.filter { $0 != self.id } }
     var otherVoters: [NodeID] { self.membership.voters.filter { $0 != self.id } }
 

@@ -11,6 +11,9 @@ extension RaftNode {
         guard message.term <= Term.max,
             message.term.value <= self.term.value + Self.termJumpMax
         else { return "term \(message.term) is far from this member's \(self.term)" }
+        guard self.mayBelong(to: message.founding) else {
+            return "\(message.from) is a member of another group: one of the two was founded anew"
+        }
         switch message.content {
         case .askPreVote(let log), .askVote(let log, _): return log.problem(in: message.term)
         case .append(let append): return append.problem(in: message.term)

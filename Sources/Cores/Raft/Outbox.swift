@@ -47,13 +47,17 @@ extension RaftNode {
     }
 
     var hardState: HardState {
-        HardState(term: self.term, vote: self.vote, mayHaveForgotten: self.mayHaveForgotten)
+        HardState(
+            term: self.term, vote: self.vote, mayHaveForgotten: self.mayHaveForgotten,
+            founding: self.founding)
     }
     private var isHardStateDurable: Bool { self.disk.durableHardState == self.hardState }
 
     /// Promises wait for the disk, and so does every mention of a term that is not there yet.
     mutating func send(_ content: RaftMessage.Content, to peer: NodeID) {
-        let message = RaftMessage(from: self.id, to: peer, term: self.term, content: content)
+        let message = RaftMessage(
+            from: self.id, to: peer, term: self.term, founding: self.toldFounding,
+            content: content)
         if content.isPromise || !self.isHardStateDurable {
             self.outbox.messagesAfterPersist.append(message)
         } else {

@@ -1,8 +1,8 @@
-// A message as bytes: version, kind, sender, receiver, term, then what the kind has. Integers in
+// A message as bytes: version, kind, sender, receiver, term, founding, then what the kind has. Integers in
 // network order; docs/formats/raft.md shows the layout.
 
 extension RaftMessage {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     package var encoded: [UInt8] {
         var bytes = RaftBytesWriter()
@@ -11,6 +11,7 @@ extension RaftMessage {
         bytes.write(self.from)
         bytes.write(self.to)
         bytes.write(self.term.value)
+        bytes.write(self.founding)
         self.content.encode(into: &bytes)
         return bytes.bytes
     }
@@ -25,7 +26,8 @@ extension RaftMessage {
         }
         self.init(
             from: try reader.readNodeID(), to: try reader.readNodeID(),
-            term: Term(try reader.readUInt64()), content: try Content(kind, from: &reader))
+            term: Term(try reader.readUInt64()), founding: try reader.readUInt64(),
+            content: try Content(kind, from: &reader))
         try reader.end()
     }
 

@@ -6,6 +6,8 @@ package struct RaftMessage: Hashable, Sendable {
     package let to: NodeID
     /// The sender's current term.
     package let term: Term
+    /// The founding of the group that the sender stands for, 0 if for none: `Founding.swift`.
+    package let founding: UInt64
     package let content: Content
 
     package enum Content: Hashable, Sendable {
@@ -64,10 +66,13 @@ package struct RaftMessage: Hashable, Sendable {
         package let round: UInt64
     }
 
-    package init(from: NodeID, to: NodeID, term: Term, content: Content) {
+    package init(
+        from: NodeID, to: NodeID, term: Term, founding: UInt64 = 0, content: Content
+    ) {
         self.from = from
         self.to = to
         self.term = term
+        self.founding = founding
         self.content = content
     }
 }

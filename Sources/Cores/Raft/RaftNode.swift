@@ -17,6 +17,8 @@ package struct RaftNode: Sendable {
     package internal(set) var applied: LogIndex
     /// Its disk was empty when it started, and it has not caught up since: `Forgetting.swift`.
     package internal(set) var mayHaveForgotten: Bool
+    /// Which group it is a member of, 0 before it has heard of one: `Founding.swift`.
+    package internal(set) var founding: UInt64
     /// Until then it is as good as down.
     var listensAt: Tick
 
@@ -41,6 +43,7 @@ package struct RaftNode: Sendable {
         self.committed = self.log.base.index
         self.applied = self.log.base.index
         self.mayHaveForgotten = restored.hardState.mayHaveForgotten
+        self.founding = restored.hardState.founding
         self.listensAt = now
         self.now = now
         self.electionDeadline = now
@@ -96,7 +99,10 @@ extension RaftNode {
             if self.isDisruption(message) { return self.refuseDisruption(message) }
             self.becomeFollower(in: message.term, of: nil)
         }
-        if message.isFromLeader, !self.follow(message) { return }
+        if message.isFromLeader {
+            guard self.follow(message) else { return }
+            self.join(message.founding)
+        }
         self.dispatch(message)
     }
 

@@ -52,11 +52,17 @@ package struct HardState: Hashable, Sendable {
     package var vote: NodeID?
     /// Nothing shows yet that the disk it started with was its first: see `Forgetting.swift`.
     package var mayHaveForgotten: Bool
+    /// Which group it is a member of, 0 before it has heard of one: see `Founding.swift`.
+    package var founding: UInt64
 
-    package init(term: Term = .zero, vote: NodeID? = nil, mayHaveForgotten: Bool = true) {
+    package init(
+        term: Term = .zero, vote: NodeID? = nil, mayHaveForgotten: Bool = true,
+        founding: UInt64 = 0
+    ) {
         self.term = term
         self.vote = vote
         self.mayHaveForgotten = mayHaveForgotten
+        self.founding = founding
     }
 }
 

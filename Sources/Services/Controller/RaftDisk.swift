@@ -9,7 +9,7 @@ extension RaftBatch {
             hardState: persist.hardState.map {
                 StoredHardState(
                     term: $0.term.value, vote: $0.vote?.value,
-                    mayHaveForgotten: $0.mayHaveForgotten)
+                    mayHaveForgotten: $0.mayHaveForgotten, founding: $0.founding)
             },
             truncateFrom: persist.truncateFrom?.value,
             snapshot: persist.snapshot.map {
@@ -29,7 +29,8 @@ extension RaftRestored {
         self.init(
             hardState: HardState(
                 term: Term(stored.hardState.term), vote: stored.hardState.vote.map { NodeID($0) },
-                mayHaveForgotten: stored.hardState.mayHaveForgotten))
+                mayHaveForgotten: stored.hardState.mayHaveForgotten,
+                founding: stored.hardState.founding))
         if let snapshot = stored.snapshot {
             self.snapshot = RaftSnapshot(
                 position: LogPosition(

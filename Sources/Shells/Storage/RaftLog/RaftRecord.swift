@@ -17,6 +17,7 @@ enum RaftRecord: Hashable, Sendable {
             bytes.append(Kind.hardState.rawValue)
             bytes.append(bigEndian: state.term)
             bytes.append(state.mayHaveForgotten ? 1 : 0)
+            bytes.append(bigEndian: state.founding)
             bytes.append(counted: (state.vote ?? "").utf8)
         case .bareHardState(let term, let vote):
             bytes.append(Kind.bareHardState.rawValue)
@@ -50,12 +51,13 @@ enum RaftRecord: Hashable, Sendable {
         else { return nil }
         switch kind {
         case .hardState:
-            guard let flag = bytes.integer(UInt8.self), flag <= 1, let vote = bytes.text() else {
-                return nil
-            }
+            guard let flag = bytes.integer(UInt8.self), flag <= 1,
+                let founding = bytes.integer(UInt64.self), let vote = bytes.text()
+            else { return nil }
             self = .hardState(
                 StoredHardState(
-                    term: number, vote: vote.isEmpty ? nil : vote, mayHaveForgotten: flag == 1))
+                    term: number, vote: vote.isEmpty ? nil : vote, mayHaveForgotten: flag == 1,
+                    founding: founding))
         case .bareHardState:
             guard let vote = bytes.text() else { return nil }
             self = .bareHardState(term: number, vote: vote.isEmpty ? nil : vote)

@@ -14,11 +14,16 @@ package struct StoredHardState: Hashable, Sendable {
     package var vote: String?
     /// True in a new directory: an earlier one may be lost.
     package var mayHaveForgotten: Bool
+    /// Which group the entries are of, 0 if none is known.
+    package var founding: UInt64
 
-    package init(term: UInt64 = 0, vote: String? = nil, mayHaveForgotten: Bool = true) {
+    package init(
+        term: UInt64 = 0, vote: String? = nil, mayHaveForgotten: Bool = true, founding: UInt64 = 0
+    ) {
         self.term = term
         self.vote = vote
         self.mayHaveForgotten = mayHaveForgotten
+        self.founding = founding
     }
 }
 
