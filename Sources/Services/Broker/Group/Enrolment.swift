@@ -155,7 +155,9 @@ struct Enrolment: Sendable {
                 \(answer.remark ?? ""). If it never held a message, empty \(self.store.directory), and \
                 it joins with a new id. If not, keep that directory, it may hold what no other broker \
                 has: stop the broker that has the id now, run `apus broker clean \
-                \(identity.brokerName) --id \(identity.brokerID) --yes`, and this one joins by itself
+                \(identity.brokerName) --id \(identity.brokerID) --yes`, and this one joins by itself. \
+                Unless empty brokers have formed the group without it: then stop them, empty the \
+                controllers' directories, and start the brokers that have the data
                 """)
         default:
             return .refused("no id from the controllers: \(answer.code) \(answer.remark ?? "")")
