@@ -6,50 +6,19 @@ A client looks at routes every 30 s only. A broker that comes back as a replica 
 still goes to its address; with --short both brokers come back at once.
 """
 
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections import namedtuple
 
+from broker_groups import nodes, topic_on, wait_for_master
 from failover_watch import ReceivingProcess, SendingProcess, longest_pause
 from scenario import check, launch, run, unique, wait_until
 
 GROUPS = ("broker-a", "broker-b")
 # The client gives back all that came with a message that is refused; it comes again after 10 s.
 RETRY_SECONDS = 15
-
-
-def topic_on(*groups):
-    topic = unique("On_" + "_and_".join(group[-1] for group in groups))
-    for group in groups:
-        subprocess.run(
-            [os.environ["APUS"], "topic", "create", topic, "--queues", "4", "--broker", group],
-            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30,
-        )
-    return topic
-
-
-def nodes():
-    words = [os.environ["APUS_LAUNCH"], "status", "--json", "--name", os.environ["APUS_CLUSTER"]]
-    shown = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=30)
-    return {node["name"]: node for node in json.loads(shown.stdout)["nodes"]}
-
-
-def master_of(group):
-    masters = [
-        node for name, node in nodes().items()
-        if name.startswith(group) and node["role"] == "master" and node["state"] == "running"
-    ]
-    return masters[0] if len(masters) == 1 else None
-
-
-def wait_for_master(group):
-    found = []
-    wait_until(lambda: found.append(master_of(group)) or found[-1], 20, f"{group} has one master")
-    return found[-1]
 
 
 Strike = namedtuple("Strike", "group node what struck gone")

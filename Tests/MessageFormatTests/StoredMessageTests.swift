@@ -25,10 +25,10 @@ struct SampleMessage: Sendable, CustomTestStringConvertible {
             preparedTransactionOffset: 99)
     }
 
-    func append(to bytes: inout [UInt8]) {
+    func append(_ draft: MessageDraft? = nil, to bytes: inout [UInt8]) {
         self.body.withUnsafeBytes { body in
             self.properties.withUnsafeBytes { properties in
-                self.draft.append(
+                (draft ?? self.draft).append(
                     to: &bytes, body: body, properties: properties,
                     queueOffset: QueueOffset(1 << 33),
                     physicalOffset: PhysicalOffset(1 << 40),
@@ -37,9 +37,11 @@ struct SampleMessage: Sendable, CustomTestStringConvertible {
         }
     }
 
-    var encoded: [UInt8] {
+    var encoded: [UInt8] { self.encoded(self.draft) }
+
+    func encoded(_ draft: MessageDraft) -> [UInt8] {
         var bytes: [UInt8] = []
-        self.append(to: &bytes)
+        self.append(draft, to: &bytes)
         return bytes
     }
 
@@ -120,6 +122,32 @@ struct StoredMessageTests {
             #expect(bytes.bigEndian(Int32.self, at: 84) == 5)
             #expect(bytes[93] == 9)
             #expect(bytes.bigEndian(Int16.self, at: 103) == 17)
+        }
+    }
+
+    @Test("who hands messages out names itself, and changes nothing else")
+    func storeHost() throws {
+        let own = HostAddress(ip: [192, 168, 7, 9], port: 30_911)
+        let samples = [SampleMessage(), SampleMessage(isBornIPv6: true), SampleMessage()]
+        var messages = samples.flatMap(\.encoded)
+        messages.withUnsafeMutableBytes { StoreHost.write(own, into: $0) }
+        let expected = samples.flatMap { sample in
+            var draft = sample.draft
+            draft.storeHost = own
+            return sample.encoded(draft)
+        }
+        #expect(messages == expected)
+    }
+
+    @Test("a store host stays where the own one has no room, and bytes that are no message stay")
+    func storeHostKept() {
+        let own = HostAddress(ip: [192, 168, 7, 9], port: 30_911)
+        for kept in [
+            SampleMessage(isStoreIPv6: true).encoded, [UInt8](repeating: 7, count: 300), [],
+        ] {
+            var messages = kept
+            messages.withUnsafeMutableBytes { StoreHost.write(own, into: $0) }
+            #expect(messages == kept)
         }
     }
 

@@ -93,6 +93,8 @@ package enum SegmentIndexError: Error, Hashable, Sendable {
     case wrongChecksum(part: String)
     /// An ordinal that the file does not have.
     case noSuchEntry(Int)
+    /// A message that the file has no entry of.
+    case noSuchMessage(QueueKey, QueueOffset)
     case unreadable(String)
 }
 

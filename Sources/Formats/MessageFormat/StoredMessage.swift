@@ -89,10 +89,10 @@ package struct MessageDraft {
             out.store(bigEndian: flags.rawValue, at: Layout.systemFlag)
             out.store(bigEndian: self.bornTimestamp.milliseconds, at: Layout.bornTimestamp)
             var at = Layout.bornHost
-            at += Self.store(self.bornHost, in: out, at: at)
+            at += self.bornHost.store(in: out, at: at)
             out.store(bigEndian: storeTimestamp.milliseconds, at: at)
             at += 8
-            at += Self.store(self.storeHost, in: out, at: at)
+            at += self.storeHost.store(in: out, at: at)
             out.store(bigEndian: self.reconsumeTimes, at: at)
             out.store(bigEndian: self.preparedTransactionOffset, at: at + 4)
             out.store(bigEndian: Int32(body.count), at: at + 12)
@@ -113,12 +113,13 @@ package struct MessageDraft {
             out.copy(properties, at: at + 2)
         }
     }
+}
 
-    private static func store(
-        _ host: HostAddress, in out: UnsafeMutableRawBufferPointer, at offset: Int
-    ) -> Int {
-        host.ip.withUnsafeBytes { out.copy($0, at: offset) }
-        out.store(bigEndian: host.port, at: offset + host.ip.count)
-        return host.encodedCount
+extension HostAddress {
+    /// Writes the address at `offset`. Returns how many bytes that took.
+    func store(in out: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+        self.ip.withUnsafeBytes { out.copy($0, at: offset) }
+        out.store(bigEndian: self.port, at: offset + self.ip.count)
+        return self.encodedCount
     }
 }

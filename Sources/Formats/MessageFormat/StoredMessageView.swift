@@ -85,9 +85,9 @@ package struct StoredMessageView {
     package var bornHost: HostAddress {
         self.host(MessageLayout.bornHost..<self.storeTimestampAt)
     }
-    package var storeHost: HostAddress {
-        self.host((self.storeTimestampAt + 8)..<self.reconsumeTimesAt)
-    }
+    package var storeHost: HostAddress { self.host(self.storeHostRange) }
+    /// Where in the message its store host lies.
+    var storeHostRange: Range<Int> { (self.storeTimestampAt + 8)..<self.reconsumeTimesAt }
     package var reconsumeTimes: Int32 {
         self.bytes.bigEndian(Int32.self, at: self.reconsumeTimesAt)
     }

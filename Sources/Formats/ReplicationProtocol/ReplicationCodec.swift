@@ -46,7 +46,7 @@ extension ReplicationMessage {
 
     enum Kind: UInt8 {
         case hello = 1
-        case welcome, follow, batches, confirmed, ack, goodbye
+        case welcome, follow, batches, confirmed, ack, goodbye, rollCall, present
     }
 
     /// The message in two pieces, of which the second is the log's own bytes, not copied.
@@ -73,6 +73,14 @@ extension ReplicationMessage {
             writer.write(epoch)
             writer.write(written)
             writer.write(durable)
+        case .rollCall(let epoch, let number):
+            writer.begin(.rollCall)
+            writer.write(epoch)
+            writer.bytes.append(bigEndian: number)
+        case .present(let epoch, let number):
+            writer.begin(.present)
+            writer.write(epoch)
+            writer.bytes.append(bigEndian: number)
         case .goodbye(let epoch, let reason, let remark):
             writer.begin(.goodbye)
             writer.write(epoch)
@@ -112,6 +120,11 @@ extension ReplicationMessage {
             self = .ack(
                 epoch: try reader.epoch(), written: try reader.offset("written"),
                 durable: try reader.offset("durable"))
+        case .rollCall:
+            self = .rollCall(
+                epoch: try reader.epoch(), number: try reader.integer(UInt64.self))
+        case .present:
+            self = .present(epoch: try reader.epoch(), number: try reader.integer(UInt64.self))
         case .goodbye: self = try reader.goodbye()
         case nil: throw .unknownKind(kind)
         }

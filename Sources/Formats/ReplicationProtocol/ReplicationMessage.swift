@@ -3,8 +3,8 @@ package import MessageFormat
 /// What master and replica of a broker group say to each other, on a connection that the replica
 /// opened.
 ///
-/// `hello` → `welcome` → `follow` → any number of `batches` and `confirmed` one way and `ack` the
-/// other way. Either side may say `goodbye`, with its reason, and closes then.
+/// `hello` → `welcome` → `follow` → any number of `batches`, `confirmed` and `rollCall` one way and
+/// `ack` and `present` the other way. Either side may say `goodbye`, with its reason, and closes then.
 package enum ReplicationMessage: Hashable, Sendable {
     /// Replica: who it is and what it has.
     case hello(ReplicaHello)
@@ -19,6 +19,10 @@ package enum ReplicationMessage: Hashable, Sendable {
     case confirmed(epoch: Epoch, confirmed: PhysicalOffset)
     /// Replica: what it has written and what is durable.
     case ack(epoch: Epoch, written: PhysicalOffset, durable: PhysicalOffset)
+    /// Master: who still follows? Calls are numbered.
+    case rollCall(epoch: Epoch, number: UInt64)
+    /// Replica: it heard that call, and follows.
+    case present(epoch: Epoch, number: UInt64)
     /// Why this connection ends. `epoch` is the highest that the sender knows.
     case goodbye(epoch: Epoch, GoodbyeReason, remark: String)
 }

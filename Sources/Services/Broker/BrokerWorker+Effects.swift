@@ -46,7 +46,7 @@ extension BrokerWorker {
         case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
         case .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet, .changeLog,
-            .askForAnotherMaster, .roleChanged, .warn:
+            .askForAnotherMaster, .askControllers, .roleChanged, .warn:
             self.performForGroup(effect)
         }
         return false
@@ -75,7 +75,7 @@ extension BrokerWorker {
         var body = ByteBufferAllocator().buffer(capacity: wanted)
         var result: MessagesRead?
         body.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in
-            let read = self.store.readMessages(entries, into: room)
+            let read = self.readToHandOut(entries, into: room)
             result = read
             return read.bytes
         }
@@ -86,6 +86,17 @@ extension BrokerWorker {
             return
         }
         self.deliverSound(read, damage, &body, head, from: offset, to: caller, out)
+    }
+
+    /// Reads messages that this broker hands out; each names it as its store host.
+    func readToHandOut(
+        _ entries: [IndexEntry], into room: UnsafeMutableRawBufferPointer
+    ) -> MessagesRead {
+        let read = self.store.readMessages(entries, into: room)
+        StoreHost.write(
+            self.engine.settings.storeHost,
+            into: UnsafeMutableRawBufferPointer(rebasing: room[..<read.bytes]))
+        return read
     }
 
     /// Damaged bytes are never served: what lies before them is, and then an error.
@@ -124,18 +135,17 @@ extension BrokerWorker {
     private func read(_ effect: Effect) {
         let now = Clock.now()
         switch effect {
-        case .readEntries(let ticket, let segment, let ordinals):
+        case .readEntries(let ticket, let segment, let stretch):
             self.engine.entriesRead(
                 ticket,
-                self.reading(segment) { try self.indexes.reader(segment).entries(ordinals) },
+                self.reading(segment) { try self.indexes.reader(segment).entries(stretch) },
                 at: now)
-        case .searchEntries(let ticket, let segment, let ordinals, let time):
+        case .searchEntries(let ticket, let segment, let stretch, let time):
             self.engine.entryFound(
                 ticket,
                 self.reading(segment) {
-                    let found = try self.indexes.reader(segment).firstOrdinal(
-                        in: ordinals, storedAtOrAfter: time)
-                    return found < ordinals.upperBound ? found : nil
+                    try self.indexes.reader(segment).firstOffset(
+                        in: stretch, storedAtOrAfter: time)
                 }, at: now)
         case .findByKey(let ticket, let segments, let hash, let limit):
             self.engine.entriesRead(

@@ -26,7 +26,7 @@ extension BrokerWorker {
         var body = ByteBufferAllocator().buffer(capacity: wanted)
         var damage: MessageDamage?
         body.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in
-            let read = self.store.readMessages(entries, into: room)
+            let read = self.readToHandOut(entries, into: room)
             damage = read.damage
             return read.bytes
         }

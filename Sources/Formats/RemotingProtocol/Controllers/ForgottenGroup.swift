@@ -19,18 +19,23 @@ package struct ForgottenGroup: Hashable, Sendable {
     /// Brokers with a log of the group and without a memory of its sets. If they are all there is,
     /// only the operator can tell whether somebody else has more.
     package var unvouched: [Int64]
+    /// So many of `members` have lost a part of their logs that nobody is elected without an operator,
+    /// who has `waitingFor` started before.
+    package var lost: [Int64]
     /// The epochs of that set.
     package var masterEpoch: Epoch
     package var syncStateSetEpoch: Int32
 
     package init(
         waitingFor: [Int64], members: [Int64], replaced: [Int64] = [], unvouched: [Int64] = [],
+        lost: [Int64] = [],
         masterEpoch: Epoch = Epoch(0), syncStateSetEpoch: Int32 = 0
     ) {
         self.waitingFor = waitingFor
         self.members = members
         self.replaced = replaced
         self.unvouched = unvouched
+        self.lost = lost
         self.masterEpoch = masterEpoch
         self.syncStateSetEpoch = syncStateSetEpoch
     }
@@ -72,13 +77,14 @@ extension ForgottenGroup: JSONBody {
         self.init(
             waitingFor: try json.ids("waitingFor"), members: try json.ids("members"),
             replaced: try json.ids("replaced"), unvouched: try json.ids("unvouched"),
+            lost: try json.ids("lost"),
             masterEpoch: try json.epoch("masterEpoch"),
             syncStateSetEpoch: try json.int32("syncStateSetEpoch", default: 0))
     }
 
     package var json: JSONValue {
         [
-            "masterEpoch": .integer(Int64(self.masterEpoch.value)),
+            "lost": .ids(self.lost), "masterEpoch": .integer(Int64(self.masterEpoch.value)),
             "members": .ids(self.members), "replaced": .ids(self.replaced),
             "syncStateSetEpoch": .integer(Int64(self.syncStateSetEpoch)),
             "unvouched": .ids(self.unvouched), "waitingFor": .ids(self.waitingFor),
