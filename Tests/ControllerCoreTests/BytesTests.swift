@@ -8,6 +8,11 @@ struct BytesTests {
         claim(1), claim(1 << 20, isReturning: true),
         election(.recovered(above: Epoch(1_009)), epoch: 0, [candidate(3)]),
         election(.recovered(above: Epoch(1_009), keeping: [2, 3]), epoch: 0, [candidate(3)]),
+        election(
+            .recovered(
+                above: Epoch(1_009), keeping: [2, 3],
+                basis: RecoveryBasis(confirmed: PhysicalOffset(80), soundMin: 2)), epoch: 0,
+            [candidate(2), candidate(3)]),
         registration(2, incarnation: .max), registration(2, code: "code-2"),
         .forgetFounder(.init(group: "g", masterEpoch: Epoch(2), brokerID: 1)),
         alteration([1, 3], setEpoch: .max, dead: [2]),
@@ -80,7 +85,17 @@ struct BytesTests {
         forgotten.accept(.forgetFounder(.init(group: "g", masterEpoch: Epoch(1), brokerID: 1)))
         var replaced = forgotten
         replaced.accept(claim(1, code: "old", isReturning: true), registration(2, code: "code-2"))
-        for state in [ControllerState(), .led, Self.rich, .fresh, forgotten, replaced] {
+        var recovered = ControllerState.led
+        recovered.accept(
+            election(
+                .recovered(
+                    above: Epoch(9), keeping: [2, 3],
+                    basis: RecoveryBasis(confirmed: PhysicalOffset(80), soundMin: 2)), epoch: 1,
+                [candidate(2), candidate(3)]))
+        #expect(recovered.g?.recovery != nil)
+        for state in [
+            ControllerState(), .led, Self.rich, .fresh, forgotten, replaced, recovered,
+        ] {
             let bytes = ControllerSnapshot.encode(state)
             #expect(try ControllerSnapshot.decode(bytes) == state)
             #expect(ControllerSnapshot.encode(try ControllerSnapshot.decode(bytes)) == bytes)
@@ -103,6 +118,22 @@ struct BytesTests {
         bytes.append(bigEndian: checksum)
         var state = ControllerState()
         state.accept(claim(1))
+        #expect(try ControllerSnapshot.decode(bytes) == state)
+    }
+
+    @Test("snapshots of version 2 say nothing of recoveries")
+    func snapshotWithoutRecoveries() throws {
+        var state = ControllerState()
+        state.accept(claim(1))
+        var bytes = Array(ControllerSnapshot.encode(state).dropLast(4))
+        #expect(bytes[4] == 3)
+        bytes[4] = 2
+        // Behind the 54 bytes of its head the group has a 0 for no recovery.
+        let recovery = 54
+        #expect(bytes[recovery - 1] == 0 && bytes[recovery] == 0)
+        bytes.remove(at: recovery)
+        let checksum = bytes.withUnsafeBytes { Checksum.crc32c($0) }
+        bytes.append(bigEndian: checksum)
         #expect(try ControllerSnapshot.decode(bytes) == state)
     }
 

@@ -121,7 +121,7 @@ struct RecollectionTests {
             Issue.record("everybody is there")
             return
         }
-        guard case .recovered(_, let keeping) = cause else {
+        guard case .recovered(_, let keeping, _) = cause else {
             Issue.record("\(cause)")
             return
         }
@@ -134,7 +134,7 @@ struct RecollectionTests {
             .init(id: 1, memory: (3, 7, [1, 2]), end: 50, confirmed: 80),
             .init(id: 2, memory: (3, 7, [1, 2]), end: 90, confirmed: 60),
         ]
-        guard case .complete(.recovered(_, let keeping), _) = try Self.recollection(heard) else {
+        guard case .complete(.recovered(_, let keeping, _), _) = try Self.recollection(heard) else {
             Issue.record("everybody is there")
             return
         }
@@ -174,7 +174,7 @@ extension Recollection {
         switch self {
         case .nothing: .nothing
         case .unvouched: .unvouched
-        case .waiting(let missing, _, _): .waiting(for: missing)
+        case .waiting(let missing, _, _), .lost(let missing, _, _): .waiting(for: missing)
         case .complete(_, let candidates):
             .among(candidates.filter(\.isIntact).map(\.brokerID))
         }

@@ -109,6 +109,74 @@ struct AmnesiaTests {
         #expect(view.masterEpoch > brokers[0].view.masterEpoch)
     }
 
+    /// A forgotten group whose new master, broker 1, was found to have lost its log; it had written
+    /// more than anybody else, which was never confirmed.
+    private func winnerless() throws -> (ControllerWorld, [BrokerStandIn]) {
+        var (world, brokers) = try self.forgotten()
+        for index in brokers.indices { brokers[index].minInSync = 2 }
+        brokers[0].maxOffset = PhysicalOffset(300)
+        brokers[1].maxOffset = PhysicalOffset(120)
+        brokers[2].maxOffset = PhysicalOffset(120)
+        for broker in brokers { try world.rejoin(broker) }
+        try world.pass(.milliseconds(800), with: &brokers)
+        #expect(try world.view().masterBrokerID == 1)
+        #expect(try world.view().syncStateSet == [1, 2, 3])
+        world.close(brokers[0].connection)
+        brokers[0].incarnation = 2
+        brokers[0].maxOffset = PhysicalOffset(40)
+        #expect(
+            try world.askLeader(brokers[0].registration.command).responseCode == .success)
+        return (world, brokers)
+    }
+
+    @Test("the master that was found loses its log: the others go on without it")
+    func lostWinner() throws {
+        var (world, brokers) = try self.winnerless()
+        try world.pass(.seconds(1), with: &brokers)
+        #expect(try world.view().masterBrokerID == 2)
+        #expect(try world.view().syncStateSet == [2, 3])
+        #expect(brokers.map(\.view.masterBrokerID) == [2, 2, 2])
+    }
+
+    @Test("but not while the third, who may have more, is away")
+    func lostWinnerAndAbsent() throws {
+        var (world, brokers) = try self.winnerless()
+        world.close(brokers[2].connection)
+        brokers[2].incarnation = 2
+        var present = [brokers[0], brokers[1]]
+        try world.pass(.seconds(6), with: &present)
+        #expect(try world.view().masterBrokerID == nil)
+        #expect(try world.replicas().recollecting?.waitingFor == [3])
+        #expect(try world.replicas().recollecting?.members == [1, 2, 3])
+        let asked = ElectMaster(clusterName: "", brokerName: "broker-a", brokerID: nil)
+        let refused = try world.askLeader(asked.command)
+        #expect(refused.remark?.contains("3 must still be heard") == true, "\(refused)")
+
+        #expect(
+            try world.askLeader(brokers[2].registration.command).responseCode == .success)
+        var all = present + [brokers[2]]
+        try world.pass(.seconds(1), with: &all)
+        #expect(try world.view().masterBrokerID == 2)
+        #expect(try world.replicas().recollecting == nil)
+    }
+
+    @Test("nor when two of three have lost something: an operator decides")
+    func twoLost() throws {
+        var (world, brokers) = try self.winnerless()
+        brokers[1].maxOffset = PhysicalOffset(60)
+        try world.pass(.seconds(6), with: &brokers)
+        #expect(try world.view().masterBrokerID == nil)
+        #expect(try world.replicas().recollecting?.lost == [1, 2])
+        let asked = ElectMaster(clusterName: "", brokerName: "broker-a", brokerID: nil)
+        let refused = try world.askLeader(asked.command)
+        #expect(refused.remark?.contains("1,2 lost a part of the log") == true, "\(refused)")
+
+        let force = ElectMaster(
+            clusterName: "", brokerName: "broker-a", brokerID: nil, force: true)
+        #expect(try world.askLeader(force.command).responseCode == .success)
+        #expect(try world.view().masterBrokerID == 3, "the best that is left")
+    }
+
     @Test("a log of a group without a memory of it is led by nobody")
     func unvouched() throws {
         var world = try ControllerWorld()

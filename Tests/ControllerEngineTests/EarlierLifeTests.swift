@@ -330,7 +330,7 @@ struct IdentityTests {
 }
 
 extension ControllerWorld {
-    fileprivate mutating func replicas() throws -> GroupReplicas {
+    mutating func replicas() throws -> GroupReplicas {
         let answer = try self.askLeader(SyncStateDataRequest(brokerNames: []).command)
         return try #require(try SyncStateData(bodyOf: answer).groups["broker-a"])
     }

@@ -145,7 +145,7 @@ struct ControllerTypesTests {
             brokerID: 3, brokerAddress: "h:1", epoch: Epoch(9), groupEpoch: Epoch(2),
             masterHasMore: false)
         let forgotten = ForgottenGroup(
-            waitingFor: [1], members: [1, 2], replaced: [1], unvouched: [4],
+            waitingFor: [1], members: [1, 2], replaced: [1], unvouched: [4], lost: [2],
             masterEpoch: Epoch(9), syncStateSetEpoch: 3)
         let group = GroupReplicas(
             masterBrokerID: nil, masterAddress: "", masterEpoch: Epoch(2), syncStateSetEpoch: 1,

@@ -135,6 +135,27 @@ struct HealthCheckTests {
             ]
         ),
         (
+            "the controllers forgot everything, and then too many lost their logs",
+            picture(
+                group(
+                    master: nil, inSync: [replica(1), replica(2), replica(3)],
+                    recollecting: ForgottenGroup(
+                        waitingFor: [], members: [1, 2, 3], lost: [1, 2]))),
+            [("broker 1, 2 has lost a part", "elect a --force --yes")]
+        ),
+        (
+            "the same, and one is not heard",
+            picture(
+                group(
+                    master: nil, inSync: [replica(1), replica(2), replica(3, isAlive: false)],
+                    recollecting: ForgottenGroup(
+                        waitingFor: [3], members: [1, 2, 3], lost: [1, 2]))),
+            [
+                ("broker 1, 2 has lost a part", "start broker 3 again, with the directory"),
+                ("hear nothing", "with the directory that it had"),
+            ]
+        ),
+        (
             "a log that nobody vouches for",
             picture(
                 group(

@@ -130,7 +130,19 @@ extension ControllerEngine {
                     + "\(Self.list(missing)) must still be heard"
                     + (replaced.isEmpty
                         ? "" : "; another broker has the id \(Self.list(replaced)) now"))
+        case .lost(let ids, let set, let unheard):
+            throw .nobodyElectable(Self.loss(of: ids, set, unheard))
         }
+    }
+
+    private static func loss(
+        of ids: [Int64], _ set: RememberedSet, _ unheard: [Int64]
+    ) -> String {
+        let start = unheard.isEmpty ? "" : "start broker \(Self.list(unheard)), then "
+        return
+            "of the brokers \(Self.list(set.members)), one of which had everything acknowledged, "
+            + "\(Self.list(ids)) lost a part of the log, and the others may lack it, too; "
+            + start + "force the election of the best: what it lacks is left behind"
     }
 
     static func list(_ ids: [Int64]) -> String {
@@ -155,7 +167,11 @@ extension ControllerEngine {
     }
 
     private func reason(_ group: GroupState, _ cause: ElectionCause) -> String {
-        if cause.isRecovered { return "its brokers remember more than these controllers" }
+        if cause.isRecovered {
+            return group.recovery == nil || group.masterBrokerID != nil
+                ? "its brokers remember more than these controllers"
+                : "the master that was found after the controllers' loss has lost its log"
+        }
         guard group.masterEpoch > Epoch(0) else { return "it never had a master" }
         guard let master = group.masterBrokerID else { return "it has no master" }
         return cause == .masterLost(isGone: true)

@@ -159,7 +159,7 @@ extension ControllerCommand.Elect {
 
 extension ElectionCause {
     fileprivate var idCount: Int {
-        if case .recovered(_, let keeping) = self { keeping.count } else { 0 }
+        if case .recovered(_, let keeping, _) = self { keeping.count } else { 0 }
     }
 
     fileprivate func write(to writer: inout ControllerBytesWriter) {
@@ -176,7 +176,12 @@ extension ElectionCause {
         case .forced(let id):
             writer.integer(UInt8(4))
             writer.optional(id) { $0.integer($1) }
-        case .recovered(let epoch, let keeping):
+        case .recovered(let epoch, let keeping, let basis?):
+            writer.integer(UInt8(7))
+            writer.integer(epoch.value)
+            writer.ids(keeping)
+            basis.write(to: &writer)
+        case .recovered(let epoch, let keeping, nil):
             writer.integer(UInt8(keeping.isEmpty ? 5 : 6))
             writer.integer(epoch.value)
             if !keeping.isEmpty { writer.ids(keeping) }
@@ -197,6 +202,10 @@ extension ElectionCause {
                 })
         case 5: return .recovered(above: try reader.epoch())
         case 6: return .recovered(above: try reader.epoch(), keeping: try reader.ids())
+        case 7:
+            return .recovered(
+                above: try reader.epoch(), keeping: try reader.ids(),
+                basis: try RecoveryBasis.read(from: &reader))
         case let number: throw ControllerBytesError("\(number) is no cause of an election")
         }
     }

@@ -5,7 +5,7 @@ import MessageFormat
 /// Layout: magic `APCS` u32, version u8, the state, CRC-32C u32 over everything before. A snapshot
 /// comes from a disk or another machine: nothing in it is believed before it is checked.
 package enum ControllerSnapshot {
-    package static let formatVersion: UInt8 = 2
+    package static let formatVersion: UInt8 = 3
     /// The oldest version that can be read.
     private static let formatVersionMin: UInt8 = 1
     private static let magic: UInt32 = 0x4150_4353
@@ -91,6 +91,9 @@ extension GroupState {
         guard !self.isFresh || (self.syncStateSet.count == 1 && self.forgotten == nil),
             self.forgotten == nil || (self.masterBrokerID == nil && self.syncStateSet.isEmpty)
         else { return "its founder is not alone" }
+        guard self.recovery == nil || self.syncStateSet.count > 1 else {
+            return "nobody was left beside the winner of its recovery"
+        }
         if let master = self.masterBrokerID {
             guard self.brokers[master] != nil, self.syncStateSet.contains(master),
                 self.masterEpoch > Epoch(0)
@@ -118,6 +121,7 @@ extension GroupState {
             writer.text(founder.checkCode)
             writer.bool(founder.isReplaced)
         }
+        writer.optional(self.recovery) { writer, basis in basis.write(to: &writer) }
         writer.list(self.brokers.sorted { $0.key < $1.key }) { writer, entry in
             writer.integer(entry.key)
             writer.text(entry.value.registerCheckCode)
@@ -143,6 +147,11 @@ extension GroupState {
         group.confirmed = try reader.position()
         group.cleanSince = try reader.epoch()
         if version > 1 { try group.readFounding(from: &reader) }
+        if version > 2 {
+            group.recovery = try reader.optional { reader throws(ControllerBytesError) in
+                try RecoveryBasis.read(from: &reader)
+            }
+        }
         let brokers = try reader.list(countMax: ControllerLimits.brokersMax) {
             reader throws(ControllerBytesError) in
             (
@@ -169,6 +178,23 @@ extension GroupState {
                 brokerID: try reader.integer(Int64.self), checkCode: try reader.text(),
                 isReplaced: try reader.bool())
         }
+    }
+}
+
+extension RecoveryBasis {
+    func write(to writer: inout ControllerBytesWriter) {
+        writer.integer(self.confirmed.bytes)
+        writer.integer(self.soundMin)
+    }
+
+    static func read(
+        from reader: inout ControllerBytesReader
+    ) throws(ControllerBytesError) -> Self {
+        let basis = Self(confirmed: try reader.position(), soundMin: try reader.integer())
+        guard basis.soundMin > 0 else {
+            throw ControllerBytesError("\(basis.soundMin) sound members are not enough")
+        }
+        return basis
     }
 }
 

@@ -14,7 +14,7 @@ extension ControllerState {
         case .clear: group.clearMaster()
         case .elect(let winner, let set, let epoch):
             group.isFresh = group.isFounding(election.cause, winner, set)
-            group.crown(winner, set, epoch, isRecovered: election.cause.isRecovered)
+            group.crown(winner, set, epoch, election.cause)
         }
         self.groups[election.group] = group
     }
@@ -33,9 +33,9 @@ extension GroupState {
     }
 
     fileprivate mutating func crown(
-        _ winner: ElectionCandidate, _ set: [Int64], _ epoch: Epoch, isRecovered: Bool
+        _ winner: ElectionCandidate, _ set: [Int64], _ epoch: Epoch, _ cause: ElectionCause
     ) {
-        if isRecovered || !self.syncStateSet.contains(winner.brokerID) || !winner.isIntact {
+        if cause.isRecovered || !self.syncStateSet.contains(winner.brokerID) || !winner.isIntact {
             // Unclean or first: what was confirmed before says nothing about this log. Only after
             // the controllers' loss a first winner has others beside it: they may follow it once
             // they have all that it had.
@@ -49,5 +49,6 @@ extension GroupState {
         self.syncStateSet = set
         self.syncStateSetEpoch += 1
         self.forgotten = nil
+        self.recovery = set.count > 1 ? cause.basis : nil
     }
 }

@@ -49,6 +49,7 @@ extension BrokerLiveness {
     /// Whether only the brokers of a group can say who has what was acknowledged.
     package func isForgotten(_ name: String, _ group: GroupState) -> Bool {
         group.isUnknown || !self.brokersAhead(of: name, group).isEmpty
+            || self.lacksWinner(name, group)
     }
 
     /// The founder of a group whose election can be taken back, because it cannot have acknowledged

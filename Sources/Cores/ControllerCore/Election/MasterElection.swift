@@ -40,10 +40,15 @@ package enum ElectionCause: Hashable, Sendable {
     case forced(Int64?)
     /// The controllers have lost what they knew of the group, or know an older state of it: the candidates are all of the newest
     /// SyncStateSet that brokers remember, and no epoch up to this may be given out again.
-    /// `keeping` are those of them that stay beside the winner, if they have kept their logs.
-    case recovered(above: Epoch, keeping: [Int64] = [])
+    /// `keeping` are those of them that stay beside the winner, if they have kept their logs, `basis`
+    /// what is left to go by should the winner lose its own.
+    case recovered(above: Epoch, keeping: [Int64] = [], basis: RecoveryBasis? = nil)
 
     package var isRecovered: Bool { if case .recovered = self { true } else { false } }
+
+    var basis: RecoveryBasis? {
+        if case .recovered(_, _, let basis) = self { basis } else { nil }
+    }
 }
 
 /// Decides who becomes master.
@@ -90,7 +95,7 @@ package enum MasterElection {
                 throw group.nobody(registered, but: id)
             }
             return try group.electing(winner, beside: stay, of: registered)
-        case .recovered(let epoch, let keeping):
+        case .recovered(let epoch, let keeping, _):
             if let master = livingMaster { throw .masterStillExists(master) }
             let whole = registered.filter(group.mayLeadRecovered)
             guard let winner = whole.min(by: group.hasBetterLog) else {

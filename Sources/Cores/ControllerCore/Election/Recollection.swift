@@ -14,6 +14,8 @@ package enum Recollection: Hashable, Sendable {
     case unvouched([Int64])
     /// `replaced`: those missing whose ids other brokers have.
     case waiting(for: [Int64], of: RememberedSet, replaced: [Int64])
+    /// So many have lost a part of their logs that the others may lack what was acknowledged.
+    case lost([Int64], of: RememberedSet, unheard: [Int64])
     /// Everybody who counts is alive.
     case complete(ElectionCause, [ElectionCandidate])
 }
@@ -29,7 +31,7 @@ extension BrokerLiveness {
         }
         guard var newest = memories.values.max(by: { $0.order < $1.order }),
             group.isUnknown || group.isFresh || newest.order > group.order
-        else { return Self.unvouched(lives, group) }
+        else { return self.recollectionOfOlder(name, group, lives) }
         let sets = memories.values.filter { $0.order == newest.order }.map { Set($0.members) }
         newest.members = Set(sets.joined()).sorted()
         // A broker with an empty directory may have been given the id of one that is to come.
@@ -43,11 +45,23 @@ extension BrokerLiveness {
         }
         // Whose log ends before what it knows to be confirmed says itself that it lost something.
         let keeping = Self.committed(sets).filter {
-            lives[$0].map { $0.report.confirmOffset <= $0.report.maxOffset } ?? false
+            lives[$0].map { !$0.report.lacksConfirmed } ?? false
         }
+        let basis = RecoveryBasis(newest.members.compactMap { lives[$0]?.report })
         return .complete(
-            self.recovery(of: name, group, keeping: keeping),
+            self.recovery(of: name, group, keeping: keeping, basis: basis),
             Self.recovering(newest, lives.mapValues(\.report)))
+    }
+
+    /// Nobody remembers more than these controllers know.
+    private func recollectionOfOlder(
+        _ name: String, _ group: GroupState, _ lives: [Int64: BrokerLife]
+    ) -> Recollection {
+        let recollection = Self.unvouched(lives, group)
+        guard recollection == .nothing, let basis = group.recovery,
+            self.lacksWinner(name, group)
+        else { return recollection }
+        return self.secondRecollection(of: name, group, basis)
     }
 
     private static func unvouched(
@@ -64,13 +78,14 @@ extension BrokerLiveness {
 
     /// An election in a group that the controllers have forgotten.
     package func recovery(
-        of name: String, _ group: GroupState, keeping: [Int64] = []
+        of name: String, _ group: GroupState, keeping: [Int64] = [], basis: RecoveryBasis? = nil
     ) -> ElectionCause {
         let seen = self.lives(of: name).values.map(\.report.newestEpoch)
             .filter { $0 <= ControllerLimits.foreignEpochMax }
         let highest = seen.reduce(group.masterEpoch) { max($0, $1) }
         return .recovered(
-            above: Epoch(highest.value + ControllerLimits.recoveryEpochGap), keeping: keeping)
+            above: Epoch(highest.value + ControllerLimits.recoveryEpochGap), keeping: keeping,
+            basis: basis)
     }
 
     /// Only the master remembers more than was committed: whom it wanted to add. So what two

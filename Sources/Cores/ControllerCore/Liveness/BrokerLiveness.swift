@@ -168,8 +168,7 @@ extension BrokerLiveness {
             return ElectionCandidate(
                 $0.key, report,
                 isIntact: ($0.value.isProven || report.maxOffset >= floor)
-                    // Its log ends before what it knows to be confirmed: it says so itself.
-                    && report.confirmOffset <= report.maxOffset)
+                    && !report.lacksConfirmed)
         }
     }
 

@@ -150,6 +150,7 @@ extension GroupState {
         if set != self.syncStateSet {
             self.syncStateSet = set
             self.syncStateSetEpoch += 1
+            self.recovery = nil
         }
         if let master = self.masterBrokerID, ids.contains(master) { self.clearMaster() }
     }

@@ -14,6 +14,7 @@ extension ControllerState {
         group.syncStateSet = wanted
         group.syncStateSetEpoch += 1
         if wanted.count > 1 { group.isFresh = false }
+        group.recovery = nil
         self.groups[wish.group] = group
     }
 }

@@ -26,6 +26,9 @@ package struct GroupState: Hashable, Sendable {
     /// The founding election that was taken back; nil: the group goes on from what is known here.
     package internal(set) var forgotten: ForgottenFounder?
 
+    /// The newest election came after the controllers' own loss, and the set is as it left it.
+    package internal(set) var recovery: RecoveryBasis?
+
     init(cluster: String) { self.cluster = cluster }
 
     /// Nobody was ever elected, as far as these controllers know.

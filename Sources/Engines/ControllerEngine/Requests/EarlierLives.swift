@@ -46,6 +46,10 @@ extension ControllerEngine {
             return ForgottenGroup(
                 waitingFor: missing, members: newest.members, replaced: replaced,
                 masterEpoch: newest.masterEpoch, syncStateSetEpoch: newest.syncStateSetEpoch)
+        case .lost(let ids, let set, let unheard):
+            return ForgottenGroup(
+                waitingFor: unheard, members: set.members, lost: ids,
+                masterEpoch: set.masterEpoch, syncStateSetEpoch: set.syncStateSetEpoch)
         }
     }
 

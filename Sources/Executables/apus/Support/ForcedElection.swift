@@ -30,8 +30,9 @@ extension GroupReplicas {
             return "the controllers know nothing of this group; what brokers that are not heard "
                 + "now alone held is lost"
         }
-        guard !forgotten.waitingFor.isEmpty else { return nil }
-        let ids = forgotten.waitingFor.map(String.init).joined(separator: ", ")
+        let absent = forgotten.waitingFor + forgotten.lost
+        guard !absent.isEmpty else { return nil }
+        let ids = absent.sorted().map(String.init).joined(separator: ", ")
         return "the controllers have lost what they knew of this group; what broker \(ids) alone "
             + "held is lost"
     }

@@ -246,6 +246,7 @@ extension ForgottenGroup {
                     + "all run, or are gone for good: \(force), which loses what missing ones "
                     + "alone held")
         }
+        guard self.lost.isEmpty else { return self.checkLost(what, force) }
         var advice: [String] = []
         for id in self.replaced {
             advice.append(
@@ -269,6 +270,24 @@ extension ForgottenGroup {
                 + (self.waitingFor.isEmpty
                     ? "and all are heard" : "and \(Self.list(self.waitingFor)) is waited for"),
             try: advice.isEmpty ? "ask again in a second" : advice.joined(separator: ". "))
+    }
+
+    private func checkLost(_ what: String, _ force: String) -> HealthCheck {
+        let lost = Self.list(self.lost)
+        let start =
+            self.waitingFor.isEmpty
+            ? ""
+            : "start broker \(Self.list(self.waitingFor)) again, with the directory that it had; "
+        return HealthCheck(
+            what,
+            problem:
+                "of the brokers \(Self.list(self.members)) one had everything acknowledged, but "
+                + "broker \(lost) has lost a part of its log, and nobody can tell whether the "
+                + "others have it",
+            try: start
+                + "clean and empty nothing. If an undamaged copy of a lost directory exists, "
+                + "start the broker with that; else \(force) goes on with the best log there is, "
+                + "and loses what broker \(lost) alone held")
     }
 
     private static func list(_ ids: [Int64]) -> String {
