@@ -13,7 +13,7 @@ struct EngineBench {
     /// Everything that was handed to the writer, in order.
     private(set) var disk: [PlannedBatch] = []
     /// What the index files hold that were made.
-    private var sealedEntries: [PhysicalOffset: [IndexEntry]] = [:]
+    private var indexes: [PhysicalOffset: [SegmentContents.Run]] = [:]
     private var tick = Tick(.seconds(10))
     private var nextOpaque: Int32 = 1
 
@@ -169,17 +169,13 @@ struct EngineBench {
         let effects = self.others
         self.others.removeAll { if case .seal = $0 { true } else { false } }
         for case .seal(let contents) in effects {
-            var runs: [(key: QueueKey, run: SealedRun)] = []
-            for run in contents.runs {
-                let ordinal = self.sealedEntries[contents.base, default: []].count
-                runs.append(
-                    (
-                        run.key,
-                        SealedRun(
-                            segment: contents.base, first: run.first, count: run.entries.count,
-                            firstOrdinal: ordinal)
-                    ))
-                self.sealedEntries[contents.base, default: []] += run.entries
+            self.indexes[contents.base] = contents.runs
+            let runs = contents.runs.map {
+                (
+                    key: $0.key,
+                    run: SealedRun(
+                        segment: contents.base, first: $0.first, count: $0.entries.count)
+                )
             }
             self.engine.sealed(contents.base, youngest: Self.wall, runs: runs)
         }
@@ -232,9 +228,9 @@ struct EngineBench {
                 var command = head.command
                 command.body = entries.flatMap { self.bytes(at: $0.position) ?? [] }
                 self.note(caller, command, entries)
-            case .readEntries(let ticket, let segment, let ordinals)
-            where self.sealedEntries[segment] != nil:
-                let entries = Array(self.sealedEntries[segment, default: []][ordinals])
+            case .readEntries(let ticket, let segment, let stretch)
+            where self.indexes[segment] != nil:
+                let entries = self.entries(stretch, of: segment)
                 self.engine.entriesRead(ticket, .success(entries), at: self.now)
                 self.engine.endOfTurn()
                 effects += self.engine.takeEffects()
@@ -242,6 +238,15 @@ struct EngineBench {
             default: self.others.append(effect)
             }
         }
+    }
+
+    private func entries(_ stretch: QueueStretch, of segment: PhysicalOffset) -> [IndexEntry] {
+        let run = self.indexes[segment, default: []].first {
+            $0.key == stretch.key && $0.first <= stretch.first && stretch.first < $0.end
+        }
+        guard let run else { return [] }
+        return Array(
+            run.entries.dropFirst(stretch.first.distance(from: run.first)).prefix(stretch.count))
     }
 
     /// The message at a position of the disk.

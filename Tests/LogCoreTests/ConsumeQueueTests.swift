@@ -48,7 +48,7 @@ struct ConsumeQueueTests {
         _ = queue.assign()
         queue.confirmed(self.entry(5_000), at: QueueOffset(3), segment: self.next)
         queue.adopt(
-            [SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 40)],
+            [SealedRun(segment: self.segment, first: .zero, count: 3)],
             of: self.segment)
         #expect(queue.minOffset == .zero)
         #expect(queue.visibleEnd == QueueOffset(4))
@@ -56,7 +56,9 @@ struct ConsumeQueueTests {
             Issue.record("offset 1 is not in the index file")
             return
         }
-        #expect(run.ordinals(from: QueueOffset(1)) == 41..<43)
+        let rest = run.stretch(of: queue.key, from: QueueOffset(1))
+        #expect(rest == QueueStretch(of: queue.key, from: QueueOffset(1), count: 2))
+        #expect(run.stretch(of: queue.key, from: QueueOffset(1), countMax: 1).count == 1)
         guard case .memory(let entries) = queue.place(of: QueueOffset(3)) else {
             Issue.record("offset 3 is not in memory")
             return
@@ -68,7 +70,7 @@ struct ConsumeQueueTests {
     func retention() {
         var queue = self.queue(confirming: 3, of: 3)
         queue.adopt(
-            [SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 0)],
+            [SealedRun(segment: self.segment, first: .zero, count: 3)],
             of: self.segment)
         queue.drop(segmentsThrough: self.segment)
         #expect(queue.minOffset == QueueOffset(3))
@@ -99,13 +101,12 @@ struct ConsumeQueueTests {
     /// A queue of three sealed messages, whose index file was made anew without some of them.
     private func remade(_ kept: [Range<Int64>]) -> ConsumeQueue {
         var queue = self.queue(confirming: 3, of: 3)
-        let whole = SealedRun(segment: self.segment, first: .zero, count: 3, firstOrdinal: 0)
+        let whole = SealedRun(segment: self.segment, first: .zero, count: 3)
         queue.adopt([whole], of: self.segment)
         queue.adopt(
-            kept.enumerated().map { number, kept in
+            kept.map { kept in
                 SealedRun(
-                    segment: self.segment, first: QueueOffset(kept.lowerBound), count: kept.count,
-                    firstOrdinal: number)
+                    segment: self.segment, first: QueueOffset(kept.lowerBound), count: kept.count)
             }, of: self.segment)
         return queue
     }
@@ -139,7 +140,7 @@ struct ConsumeQueueTests {
     func lostEnd() {
         var queue = ConsumeQueue(key: QueueKey(topic: "T", queueID: 0))
         queue.adopt(
-            [SealedRun(segment: self.segment, first: .zero, count: 2, firstOrdinal: 0)],
+            [SealedRun(segment: self.segment, first: .zero, count: 2)],
             of: self.segment)
         queue.restore(floor: .zero, next: QueueOffset(3))
         #expect(queue.visibleEnd == QueueOffset(3))
@@ -149,7 +150,7 @@ struct ConsumeQueueTests {
     func lostBegin() {
         var queue = ConsumeQueue(key: QueueKey(topic: "T", queueID: 0))
         queue.adopt(
-            [SealedRun(segment: self.segment, first: QueueOffset(1), count: 2, firstOrdinal: 0)],
+            [SealedRun(segment: self.segment, first: QueueOffset(1), count: 2)],
             of: self.segment)
         queue.begins(at: .zero, in: self.segment)
         #expect(queue.minOffset == .zero)
@@ -164,7 +165,7 @@ struct ConsumeQueueTests {
         _ = queue.assign()
         queue.confirmed(self.entry(5_000), at: QueueOffset(3), segment: self.next)
         queue.adopt(
-            [SealedRun(segment: self.next, first: QueueOffset(3), count: 1, firstOrdinal: 0)],
+            [SealedRun(segment: self.next, first: QueueOffset(3), count: 1)],
             of: self.next)
         #expect(queue.minOffset == .zero)
     }

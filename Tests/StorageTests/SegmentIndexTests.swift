@@ -41,6 +41,40 @@ struct SegmentIndexTests {
         #expect(reader.places(of: QueueKey(topic: "order", queueID: 1)).isEmpty)
     }
 
+    @Test("messages are found by queue and offset, also in a file that was made anew without some")
+    func madeAnewWithoutSome() throws {
+        let runs = Self.runs(queues: 3, entries: 10)
+        let lost = runs[0]
+        let kept = [
+            SegmentIndexRun(key: lost.key, first: lost.first, entries: Array(lost.entries[..<4])),
+            SegmentIndexRun(
+                key: lost.key, first: lost.first.advanced(by: 6),
+                entries: Array(lost.entries[6...])),
+        ]
+        for file in [runs, kept + runs[1...]] {
+            let reader = try Self.reader(Self.image(file))
+            for run in file {
+                let whole = QueueStretch(of: run.key, from: run.first, count: 100)
+                #expect(try reader.entries(whole) == run.entries)
+                let some = QueueStretch(of: run.key, from: run.first.advanced(by: 1), count: 2)
+                #expect(try reader.entries(some) == Array(run.entries[1..<3]))
+                let time = run.entries[2].storeTimestamp
+                let first = run.entries.firstIndex { $0.storeTimestamp >= time } ?? 0
+                #expect(
+                    try reader.firstOffset(in: whole, storedAtOrAfter: time)
+                        == run.first.advanced(by: first))
+            }
+        }
+        let reader = try Self.reader(Self.image(kept))
+        let gone = lost.first.advanced(by: 4)
+        #expect(throws: SegmentIndexError.noSuchMessage(lost.key, gone)) {
+            try reader.entries(QueueStretch(of: lost.key, from: gone, count: 1))
+        }
+        #expect(throws: SegmentIndexError.noSuchMessage(runs[1].key, runs[1].first)) {
+            try reader.entries(QueueStretch(of: runs[1].key, from: runs[1].first, count: 1))
+        }
+    }
+
     @Test("a moment leads to the first entry that was stored then or later")
     func findsByTime() throws {
         let runs = Self.runs(queues: 2, entries: 300)

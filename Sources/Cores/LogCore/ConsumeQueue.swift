@@ -13,22 +13,22 @@ package struct SealedRun: Hashable, Sendable {
     package var segment: PhysicalOffset
     package var first: QueueOffset
     package var count: Int
-    /// Number of the run's first entry in the index file.
-    package var firstOrdinal: Int
 
-    package init(segment: PhysicalOffset, first: QueueOffset, count: Int, firstOrdinal: Int) {
+    package init(segment: PhysicalOffset, first: QueueOffset, count: Int) {
         self.segment = segment
         self.first = first
         self.count = count
-        self.firstOrdinal = firstOrdinal
     }
 
     package var end: QueueOffset { self.first.advanced(by: self.count) }
 
-    /// Ordinals of the entries from `offset` to the run's end.
-    package func ordinals(from offset: QueueOffset) -> Range<Int> {
-        let skipped = max(0, offset.distance(from: self.first))
-        return (self.firstOrdinal + skipped)..<(self.firstOrdinal + self.count)
+    /// The run's messages from `offset` to its end, at most `countMax`.
+    package func stretch(
+        of key: QueueKey, from offset: QueueOffset, countMax: Int = .max
+    ) -> QueueStretch {
+        let first = max(offset, self.first)
+        return QueueStretch(
+            of: key, from: first, count: min(countMax, self.end.distance(from: first)))
     }
 }
 

@@ -19,11 +19,11 @@ package enum Effect: Sendable {
 
     /// Write and, with `sync`, flush; then call `written`.
     case write([PlannedBatch], sync: Bool)
-    /// Read entries of a sealed segment; then call `entriesRead`.
-    case readEntries(Ticket, segment: PhysicalOffset, ordinals: Range<Int>)
-    /// Find the first entry stored at or after a time; then call `entryFound`.
+    /// Read these messages' entries from a sealed segment's index file; then call `entriesRead`.
+    case readEntries(Ticket, segment: PhysicalOffset, QueueStretch)
+    /// Find the first of them stored at or after a time; then call `entryFound`.
     case searchEntries(
-        Ticket, segment: PhysicalOffset, ordinals: Range<Int>, storedAtOrAfter: Timestamp)
+        Ticket, segment: PhysicalOffset, QueueStretch, storedAtOrAfter: Timestamp)
     /// Find entries by key hash in the sealed segments' index files; then call `entriesRead`.
     case findByKey(Ticket, segments: [PhysicalOffset], hash: UInt64, limit: Int)
     /// Read whole messages; then call `messagesRead`.

@@ -135,10 +135,9 @@ extension BrokerEngine {
         case .memory(let entries): self.answerStoreTime(caller, entries.first)
         case .none: self.answerStoreTime(caller, nil)
         case .file(let run):
-            let first = run.ordinals(from: queue.minOffset).lowerBound
+            let first = run.stretch(of: queue.key, from: queue.minOffset, countMax: 1)
             let ticket = self.reads.add(.storeTime(caller))
-            self.effects.append(
-                .readEntries(ticket, segment: run.segment, ordinals: first..<(first + 1)))
+            self.effects.append(.readEntries(ticket, segment: run.segment, first))
         }
     }
 
@@ -178,7 +177,7 @@ extension BrokerEngine {
             let ticket = self.reads.add(.searchOffset(job))
             self.effects.append(
                 .searchEntries(
-                    ticket, segment: run.segment, ordinals: run.ordinals(from: run.first),
+                    ticket, segment: run.segment, run.stretch(of: queue.key, from: run.first),
                     storedAtOrAfter: job.timestamp))
             return nil
         }
@@ -190,12 +189,11 @@ extension BrokerEngine {
         return max(queue.minOffset, queue.visibleEnd)
     }
 
-    mutating func resume(_ job: SearchJob, found ordinal: Int?) {
-        guard let run = job.run, let ordinal else {
+    mutating func resume(_ job: SearchJob, found first: QueueOffset?) {
+        guard let first else {
             if let offset = self.search(job) { self.searched(job, offset) }
             return
         }
-        let first = run.first.advanced(by: ordinal - run.firstOrdinal)
         self.searched(job, max(self.queues[job.queue].minOffset, first))
     }
 

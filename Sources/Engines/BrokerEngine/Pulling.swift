@@ -171,13 +171,12 @@ extension BrokerEngine {
             case .memory(let entries): job.take(entries, self.settings)
             case .file(let run):
                 guard job.found.isEmpty else { return self.finish(job) }
-                let wanted = run.ordinals(from: job.next)
-                let some = wanted.prefix(
-                    job.filter.tagHashes.isEmpty ? job.messagesMax : self.settings.pullScanMax)
+                let wanted = run.stretch(
+                    of: queue.key, from: job.next,
+                    countMax: job.filter.tagHashes.isEmpty
+                        ? job.messagesMax : self.settings.pullScanMax)
                 let ticket = self.reads.add(.pull(job))
-                self.effects.append(
-                    .readEntries(
-                        ticket, segment: run.segment, ordinals: some.startIndex..<some.endIndex))
+                self.effects.append(.readEntries(ticket, segment: run.segment, wanted))
                 return
             case .none:
                 // Lost by damage. Like a damaged message: what lies before it, and then an error.

@@ -78,12 +78,12 @@ extension BrokerEngine {
 
     /// The search for a time in a sealed segment has ended; nil: all its entries are older.
     package mutating func entryFound(
-        _ ticket: Ticket, _ result: Result<Int?, ReadFailure>, at now: Now
+        _ ticket: Ticket, _ result: Result<QueueOffset?, ReadFailure>, at now: Now
     ) {
         self.now = now
         guard let continuation = self.reads.take(ticket) else { return }
         switch (continuation, result) {
-        case (.searchOffset(let job), .success(let ordinal)): self.resume(job, found: ordinal)
+        case (.searchOffset(let job), .success(let offset)): self.resume(job, found: offset)
         case (_, .success): break
         case (let continuation, .failure(let failure)): self.fail(continuation, failure)
         }

@@ -66,14 +66,12 @@ extension BrokerHands {
     private func read(_ effect: Effect) {
         let now = self.clock.now
         switch effect {
-        case .readEntries(let ticket, let segment, let ordinals):
+        case .readEntries(let ticket, let segment, let stretch):
             self.engine.entriesRead(
-                ticket, Self.catching { try self.index(segment).entries(ordinals) }, at: now)
-        case .searchEntries(let ticket, let segment, let ordinals, let time):
+                ticket, Self.catching { try self.index(segment).entries(stretch) }, at: now)
+        case .searchEntries(let ticket, let segment, let stretch, let time):
             let found = Self.catching {
-                let first = try self.index(segment).firstOrdinal(
-                    in: ordinals, storedAtOrAfter: time)
-                return first < ordinals.upperBound ? first : nil
+                try self.index(segment).firstOffset(in: stretch, storedAtOrAfter: time)
             }
             self.engine.entryFound(ticket, found, at: now)
         case .findByKey(let ticket, let segments, let hash, let limit):

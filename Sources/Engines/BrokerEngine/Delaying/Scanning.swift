@@ -47,13 +47,10 @@ extension BrokerEngine {
             switch queue.place(of: walk.next) {
             case .memory(let entries): walk.take(entries)
             case .file(let run):
-                let wanted = run.ordinals(from: walk.next).prefix(
-                    walk.end.distance(from: walk.next))
+                let wanted = run.stretch(
+                    of: queue.key, from: walk.next, countMax: walk.end.distance(from: walk.next))
                 let ticket = self.reads.add(.walk(walk))
-                self.effects.append(
-                    .readEntries(
-                        ticket, segment: run.segment,
-                        ordinals: wanted.startIndex..<wanted.endIndex))
+                self.effects.append(.readEntries(ticket, segment: run.segment, wanted))
                 return
             case .none:
                 walk.next = queue.nextOffset(after: walk.next) ?? walk.end

@@ -22,12 +22,10 @@ extension BrokerEngine {
             switch queue.place(of: job.next) {
             case .memory(let entries): job.takeCandidates(entries)
             case .file(let run):
-                let wanted = run.ordinals(from: job.next).prefix(FilterPortion.countMax)
+                let wanted = run.stretch(
+                    of: queue.key, from: job.next, countMax: FilterPortion.countMax)
                 let ticket = self.reads.add(.pull(job))
-                self.effects.append(
-                    .readEntries(
-                        ticket, segment: run.segment,
-                        ordinals: wanted.startIndex..<wanted.endIndex))
+                self.effects.append(.readEntries(ticket, segment: run.segment, wanted))
                 return
             case .none:
                 // Lost by damage: what lies before it, and then an error.

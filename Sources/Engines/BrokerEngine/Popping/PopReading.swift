@@ -124,13 +124,12 @@ extension BrokerEngine {
     private mutating func readEntries(
         of run: SealedRun, _ reading: PopReading, _ job: inout PopJob
     ) -> Bool {
-        let wanted = run.ordinals(from: reading.next).prefix(
-            min(self.entriesAtOnce(job), reading.end.distance(from: reading.next)))
+        let wanted = run.stretch(
+            of: self.queues[reading.queue].key, from: reading.next,
+            countMax: min(self.entriesAtOnce(job), reading.end.distance(from: reading.next)))
         job.hasWaited = true
         let ticket = self.reads.add(.pop(job))
-        self.effects.append(
-            .readEntries(
-                ticket, segment: run.segment, ordinals: wanted.startIndex..<wanted.endIndex))
+        self.effects.append(.readEntries(ticket, segment: run.segment, wanted))
         return false
     }
 

@@ -16,9 +16,7 @@ package struct SealedSegment: Sendable {
         self.runs = reader.directory.map { place in
             (
                 place.key,
-                SealedRun(
-                    segment: base, first: place.first, count: place.ordinals.count,
-                    firstOrdinal: place.ordinals.lowerBound)
+                SealedRun(segment: base, first: place.first, count: place.ordinals.count)
             )
         }
     }

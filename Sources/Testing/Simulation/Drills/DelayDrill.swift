@@ -206,8 +206,8 @@ extension DelayDrill {
         case .readMessages(let ticket, let entries):
             let bytes = entries.flatMap { self.store.message($0) ?? [] }
             self.engine.messagesRead(ticket, .success(bytes), at: self.now)
-        case .readEntries(let ticket, let segment, let ordinals):
-            let read = Result { try self.entries(of: segment, ordinals) }
+        case .readEntries(let ticket, let segment, let stretch):
+            let read = Result { try self.entries(of: segment, stretch) }
                 .mapError { ReadFailure(reason: "\($0)") }
             self.engine.entriesRead(ticket, read, at: self.now)
         case .seal(let contents): self.seal(contents)
@@ -223,12 +223,13 @@ extension DelayDrill {
         }
     }
 
-    private func entries(of segment: PhysicalOffset, _ ordinals: Range<Int>) throws -> [IndexEntry]
-    {
+    private func entries(
+        of segment: PhysicalOffset, _ stretch: QueueStretch
+    ) throws -> [IndexEntry] {
         guard let reader = try self.store.index(of: segment) else {
             throw ReadFailure(reason: "no index of \(segment.bytes)")
         }
-        return try reader.entries(ordinals)
+        return try reader.entries(stretch)
     }
 
     private mutating func seal(_ contents: SegmentContents) {

@@ -115,15 +115,14 @@ extension BrokerProcess {
     private func read(_ effect: Effect) {
         let now = self.now
         switch effect {
-        case .readEntries(let ticket, let segment, let ordinals):
+        case .readEntries(let ticket, let segment, let stretch):
             self.engine?.entriesRead(
-                ticket, self.reading(segment) { try $0.entries(ordinals) }, at: now)
-        case .searchEntries(let ticket, let segment, let ordinals, let time):
+                ticket, self.reading(segment) { try $0.entries(stretch) }, at: now)
+        case .searchEntries(let ticket, let segment, let stretch, let time):
             self.engine?.entryFound(
                 ticket,
                 self.reading(segment) {
-                    let found = try $0.firstOrdinal(in: ordinals, storedAtOrAfter: time)
-                    return found < ordinals.upperBound ? found : nil
+                    try $0.firstOffset(in: stretch, storedAtOrAfter: time)
                 }, at: now)
         case .findByKey(let ticket, let segments, let hash, let limit):
             self.engine?.entriesRead(ticket, self.find(hash, in: segments, limit), at: now)
