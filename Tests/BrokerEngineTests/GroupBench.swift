@@ -75,8 +75,10 @@ struct GroupBench {
     }
 
     /// Broker 1 is master of epoch 1, and all of them are in its SyncStateSet.
-    static func inStep(_ ids: [Int64], minInSync: Int = 2) -> GroupBench {
-        var group = GroupBench(ids, minInSync: minInSync)
+    static func inStep(
+        _ ids: [Int64], minInSync: Int = 2, segmentBytes: Int = 1 << 20
+    ) -> GroupBench {
+        var group = GroupBench(ids, minInSync: minInSync, segmentBytes: segmentBytes)
         group.view(master: 1, epoch: 1, set: [1], setEpoch: 1)
         for id in ids.dropFirst() {
             guard case .startOver(let logID, _, let start) = group[id].change else { continue }
@@ -215,6 +217,11 @@ struct GroupBench {
             for id in self.brokers.keys.sorted() { self.input(id) { $0.advance(to: $1) } }
             self.run()
         }
+    /// The disk said that it wrote this batch, and has nothing in its place.
+    mutating func lose(_ batch: PlannedBatch, of id: Int64) {
+        self.brokers[id]?.disk.removeAll { $0.position == batch.position }
+    }
+
     }
 
     /// The bytes of a broker's log, from its first batch on.

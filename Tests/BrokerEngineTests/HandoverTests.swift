@@ -113,6 +113,24 @@ struct UnreadableLogTests {
         #expect(group[1].asksForAnother == 1)
     }
 
+    @Test("does not pass over what its disk lost at the end of a segment")
+    func losesSegmentsEnd() throws {
+        let segment = PhysicalOffset(64 << 10)
+        var group = GroupBench.inStep([1, 2], minInSync: 1, segmentBytes: 64 << 10)
+        while group[1].engine.log.end < segment.advanced(by: 8 << 10) {
+            group.request(Requests.send(String(repeating: "x", count: 2_000)), at: 1)
+        }
+        let last = try #require(group[1].disk.last { $0.position < segment })
+        group.lose(last, of: 1)
+        group.pass(.milliseconds(600))
+        group.start(3, logID: 1)
+        group.view(to: [3], master: 1, epoch: 1, set: [1, 2], setEpoch: 2)
+        #expect(PhysicalOffset(Int64(group.log(3).count)) == last.position)
+        #expect(group[1].warnings.count == 1)
+        group.pass(.milliseconds(1_500))
+        #expect(group[1].asksForAnother == 1)
+    }
+
     @Test("gives way when it finds damage itself, as soon as another one is in step")
     func findsDamage() {
         var group = GroupBench.inStep([1, 2], minInSync: 1)

@@ -68,6 +68,22 @@ struct StateTests {
         #expect(Retention().mayDelete(segment, at: now, diskUsedRatio: used) == goes)
     }
 
+    @Test("where a segment's last batch ended is known once the log has left it")
+    func segmentEnds() {
+        var map = SegmentMap()
+        map.left(at: .zero)
+        for base in [Int64(0), 100] {
+            map.append(
+                .init(
+                    base: PhysicalOffset(base), state: .active,
+                    youngest: Timestamp(milliseconds: 0), snapshotEnd: PhysicalOffset(base + 10)))
+            if base == 0 { map.left(at: PhysicalOffset(80)) }
+        }
+        #expect(map.end(of: .zero) == PhysicalOffset(80))
+        #expect(map.end(of: PhysicalOffset(100)) == nil)
+        #expect(map.end(of: PhysicalOffset(200)) == nil)
+    }
+
     @Test("segments are sealed one after the other, and not before the next snapshot is durable")
     func sealingOrder() {
         var map = SegmentMap()

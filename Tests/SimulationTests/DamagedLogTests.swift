@@ -140,6 +140,31 @@ struct DamagedSegmentTests {
         #expect(engine.queues.queue(self.queue)?.visibleEnd == QueueOffset(4))
     }
 
+    @Test("where a segment ended is in its index file, whatever becomes of the segment")
+    func knowsEnd() throws {
+        let confirmed = self.next.advanced(by: 64)
+        let end = PhysicalOffset(Int64(try #require(self.store.segments[.zero]).bytes.count))
+        for _ in 0..<2 {
+            let (engine, _) = try self.store.recovered(confirmed: confirmed)
+            #expect(engine.segments.end(of: .zero) == end)
+            self.store.write([UInt8](repeating: 0, count: 64), at: self.starts[3])
+        }
+    }
+
+    @Test("a last batch without messages is missed by who knows where the segment ended")
+    func stateVanishes() throws {
+        let end = PhysicalOffset(Int64(try #require(self.store.segments[.zero]).bytes.count))
+        var notes: [RecoveryNote] = []
+        let recovery = LogRecovery(source: self.store) { notes.append($0) }
+        _ = try recovery.madeAnew(.zero, endingAt: end)
+        #expect(notes.isEmpty)
+        let known = end.advanced(by: 64)
+        let segment = try recovery.madeAnew(.zero, endingAt: known)
+        #expect(notes == [.damage(from: end, to: known)])
+        #expect(segment.end == known)
+        #expect(try self.store.index(of: .zero)?.header.isPartial == true)
+    }
+
     @Test("nothing is missed when nothing is damaged")
     func sound() throws {
         let (engine, _) = try self.store.recovered(confirmed: self.next.advanced(by: 64))

@@ -12,6 +12,8 @@ package struct SegmentContents: Sendable {
     }
 
     package let base: PhysicalOffset
+    /// Behind the segment's last batch; nil when that is not known.
+    package var end: PhysicalOffset?
     package private(set) var runs: [Run] = []
     package private(set) var keys: [KeyEntry] = []
     /// Whether messages are missing that the segment once held.
@@ -20,8 +22,11 @@ package struct SegmentContents: Sendable {
 
     package init(base: PhysicalOffset) { self.base = base }
 
-    package init(base: PhysicalOffset, queues: QueueTable, keys: KeyIndex) {
+    package init(
+        base: PhysicalOffset, end: PhysicalOffset?, queues: QueueTable, keys: KeyIndex
+    ) {
         self.base = base
+        self.end = end
         self.runs = queues.memoryRuns(of: base).map {
             Run(key: $0.key, first: $0.run.first, entries: $0.run.entries)
         }

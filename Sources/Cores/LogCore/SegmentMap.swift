@@ -15,14 +15,18 @@ package struct SegmentMap: Sendable {
         package var youngest: Timestamp
         /// Where its opening snapshot ends.
         package var snapshotEnd: PhysicalOffset
+        /// Behind its last batch. Nil while the log is in it, and when nothing on disk says so.
+        package var end: PhysicalOffset?
 
         package init(
-            base: PhysicalOffset, state: State, youngest: Timestamp, snapshotEnd: PhysicalOffset
+            base: PhysicalOffset, state: State, youngest: Timestamp, snapshotEnd: PhysicalOffset,
+            end: PhysicalOffset? = nil
         ) {
             self.base = base
             self.state = state
             self.youngest = youngest
             self.snapshotEnd = snapshotEnd
+            self.end = end
         }
     }
 
@@ -43,6 +47,17 @@ package struct SegmentMap: Sendable {
             self.segments.last.map { $0.base < segment.base } ?? true,
             "segments come in the order of their positions")
         self.segments.append(segment)
+    }
+
+    /// The log goes on in the next segment; the last batch of the active one ended here.
+    package mutating func left(at end: PhysicalOffset) {
+        guard let last = self.segments.indices.last else { return }
+        self.segments[last].end = end
+    }
+
+    /// Behind the last batch of the segment at `base`, as far as that is known.
+    package func end(of base: PhysicalOffset) -> PhysicalOffset? {
+        self.segments.first { $0.base == base }?.end
     }
 
     package mutating func touched(_ base: PhysicalOffset, at time: Timestamp) {

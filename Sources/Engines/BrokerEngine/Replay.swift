@@ -32,9 +32,11 @@ extension BrokerEngine {
     }
 
     /// A sealed segment is there, with its index.
-    package mutating func found(segment base: PhysicalOffset, youngest: Timestamp) {
+    package mutating func found(_ segment: SealedSegment) {
         self.segments.append(
-            .init(base: base, state: .sealed, youngest: youngest, snapshotEnd: base))
+            .init(
+                base: segment.base, state: .sealed, youngest: segment.youngest,
+                snapshotEnd: segment.base, end: segment.end))
     }
 
     /// Replays one checked batch of the active segment, which starts at `segment`.

@@ -49,8 +49,12 @@ extension BrokerEngine {
     /// Makes sure that a record of `size` bytes fits where the log is; a new segment starts with a
     /// snapshot of all state.
     mutating func makeRoom(for size: Int) {
-        if self.log.isAtSegmentStart { self.appendSnapshot() }
+        if self.log.isAtSegmentStart {
+            self.segments.left(at: self.log.end)
+            self.appendSnapshot()
+        }
         guard !self.log.fits(size) else { return }
+        self.segments.left(at: self.log.end)
         self.log.roll()
         self.appendSnapshot()
     }
@@ -212,7 +216,8 @@ extension BrokerEngine {
                 durable: min(self.progress.durable, self.progress.confirmed))
         else { return }
         self.segments.setState(.sealing, of: base)
-        let contents = SegmentContents(base: base, queues: self.queues, keys: self.keys)
+        let contents = SegmentContents(
+            base: base, end: self.segments.end(of: base), queues: self.queues, keys: self.keys)
         self.effects.append(.seal(contents))
     }
 

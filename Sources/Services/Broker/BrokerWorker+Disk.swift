@@ -88,8 +88,9 @@ extension BrokerWorker {
         guard self.rebuilding.insert(base).inserted else { return }
         self.logger.error("making the index file of \(base.bytes) anew: \(failure.reason)")
         let recovery = Recovery(store: self.store, logger: self.logger)
+        let end = self.engine.segments.end(of: base)
         self.inBackground(
-            { try recovery.madeAnew(base) },
+            { try recovery.madeAnew(base, endingAt: end) },
             then: { worker, result in
                 worker.rebuilding.remove(base)
                 worker.indexes.close(base)

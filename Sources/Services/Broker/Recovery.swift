@@ -25,8 +25,10 @@ struct Recovery {
     }
 
     /// Reads the whole segment and writes its index file.
-    func madeAnew(_ base: PhysicalOffset) throws -> SealedSegment {
-        try self.recovery.madeAnew(base)
+    func madeAnew(
+        _ base: PhysicalOffset, endingAt end: PhysicalOffset?
+    ) throws -> SealedSegment {
+        try self.recovery.madeAnew(base, endingAt: end)
     }
 
     private var recovery: LogRecovery<LogStore> {

@@ -113,6 +113,7 @@ extension BrokerEngine {
         let segment = PhysicalOffset(
             header.position.bytes
                 - header.position.bytes % Int64(self.settings.log.segmentBytes))
+        if header.position == segment { self.segments.left(at: self.log.end) }
         let applied = try self.apply(batch, header, segment: segment, isConfirmed: false)
         self.log.adopted(applied.batch, of: header)
         guard applied.endsSnapshot, self.segments.active?.base != segment else { return }

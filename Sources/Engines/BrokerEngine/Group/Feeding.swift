@@ -65,6 +65,9 @@ extension BrokerEngine {
         guard let master = self.master, master.feeds[link] != nil else { return }
         switch result {
         case .success(let read):
+            if let failure = self.passedOver(by: read) {
+                return self.cannotRead(for: link, failure)
+            }
             if !read.bytes.isEmpty {
                 self.replicate(read.bytes, at: read.position, epoch: master.epoch, to: link)
             }
@@ -72,5 +75,17 @@ extension BrokerEngine {
             self.feed(link)
         case .failure(let failure): self.cannotRead(for: link, failure)
         }
+    }
+
+    /// A disk that has nothing in the place of a segment's last batch, because it put it elsewhere,
+    /// looks as if the segment ended before it. This broker knows where it ended.
+    private func passedOver(by read: LogRead) -> ReadFailure? {
+        let position = read.position.advanced(by: read.bytes.count)
+        guard read.next > position else { return nil }
+        let segmentBytes = Int64(self.settings.log.segmentBytes)
+        let base = PhysicalOffset(position.bytes - position.bytes % segmentBytes)
+        guard let end = self.segments.end(of: base), end != position else { return nil }
+        return ReadFailure(
+            reason: "nothing lies there, but the segment's last batch ended at \(end.bytes)")
     }
 }

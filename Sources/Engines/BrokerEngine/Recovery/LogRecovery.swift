@@ -40,7 +40,7 @@ package struct LogRecovery<Source: LogSource> {
         }
         for base in bases where base < active {
             let segment = try self.sealedSegment(base)
-            engine.found(segment: base, youngest: segment.youngest)
+            engine.found(segment)
             engine.indexed(segment, at: now)
         }
         for base in bases where base > active {
@@ -58,16 +58,19 @@ package struct LogRecovery<Source: LogSource> {
     }
 
     private func sealedSegment(_ base: PhysicalOffset) throws -> SealedSegment {
+        var end: PhysicalOffset?
         do {
             if let reader = try self.source.index(of: base) {
-                guard reader.header.isPartial else { return SealedSegment(reader) }
+                let segment = SealedSegment(reader, in: self.source)
+                guard reader.header.isPartial else { return segment }
+                end = segment.end
             } else {
                 self.note(.indexMissing(base))
             }
         } catch {
             self.note(.indexDamaged(base, reason: "\(error)"))
         }
-        return try self.madeAnew(base)
+        return try self.madeAnew(base, endingAt: end)
     }
 
     private func replay(
@@ -133,8 +136,11 @@ package struct LogRecovery<Source: LogSource> {
 // Index files that are made from their segments.
 extension LogRecovery {
     /// Reads the whole segment and writes its index file. What cannot be read is missing in it, and
-    /// the file says so: the next start looks again.
-    package func madeAnew(_ base: PhysicalOffset) throws -> SealedSegment {
+    /// the file says so: the next start looks again. `known` is where the segment's last batch
+    /// ended, if anybody knows it.
+    package func madeAnew(
+        _ base: PhysicalOffset, endingAt known: PhysicalOffset? = nil
+    ) throws -> SealedSegment {
         var contents = SegmentContents(base: base)
         var damage: PhysicalOffset?
         var start: PhysicalOffset? = base
@@ -153,10 +159,12 @@ extension LogRecovery {
         }
         contents.sort()
         let edges = self.edges(of: contents)
-        if damage == nil, contents.isShort(from: edges.begins, to: edges.ends) {
-            self.note(.damage(from: end, to: self.end(of: base)))
+        let isShort = known.map { end < $0 } ?? contents.isShort(from: edges.begins, to: edges.ends)
+        if damage == nil, isShort {
+            self.note(.damage(from: end, to: known ?? self.end(of: base)))
             damage = end
         }
+        contents.end = damage == nil ? end : known
         return try SealedSegment(
             sealing: contents, in: self.source,
             losing: damage.map { SegmentLoss(start: $0, begins: edges.begins) })

@@ -5,13 +5,18 @@ package import MessageFormat
 package struct SealedSegment: Sendable {
     package let base: PhysicalOffset
     package let youngest: Timestamp
+    /// Behind its last batch; nil when the file does not say.
+    package let end: PhysicalOffset?
     package let runs: [(key: QueueKey, run: SealedRun)]
     /// What was lost, when the file was made from a damaged segment.
     var loss: SegmentLoss?
 
-    package init(_ reader: SegmentIndexReader) {
+    package init(_ reader: SegmentIndexReader, in source: some LogSource) {
         let base = reader.header.base
+        let end = reader.header.end
         self.base = base
+        // So says also who does not know it.
+        self.end = end < base.advanced(by: source.segmentBytes) ? end : nil
         self.youngest = reader.header.youngest
         self.runs = reader.directory.map { place in
             (
@@ -28,7 +33,7 @@ package struct SealedSegment: Sendable {
     ) throws {
         let image = SegmentIndexImage.encode(
             logID: source.logID, base: contents.base,
-            end: contents.base.advanced(by: source.segmentBytes),
+            end: contents.end ?? contents.base.advanced(by: source.segmentBytes),
             runs: contents.runs.map {
                 SegmentIndexRun(key: $0.key, first: $0.first, entries: $0.entries)
             },
@@ -39,7 +44,7 @@ package struct SealedSegment: Sendable {
         guard let reader = try source.index(of: contents.base) else {
             throw ReadFailure(reason: "the index file vanished")
         }
-        self.init(reader)
+        self.init(reader, in: source)
         self.loss = loss
     }
 }

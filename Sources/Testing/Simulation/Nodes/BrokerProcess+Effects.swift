@@ -176,7 +176,8 @@ extension BrokerProcess {
         self.world.probes.hit("damaged index made anew")
         self.later(.milliseconds(1)) { process in
             let recovery = LogRecovery(source: process.host.store) { process.note($0) }
-            guard let segment = try? recovery.madeAnew(base) else { return }
+            let end = process.engine?.segments.end(of: base)
+            guard let segment = try? recovery.madeAnew(base, endingAt: end) else { return }
             process.engine?.indexed(segment, at: process.now)
             process.planTurn()
         }
