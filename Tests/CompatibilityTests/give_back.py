@@ -5,7 +5,7 @@ even if nobody answers there.
 """
 
 from broker_groups import topic_on, wait_for_master
-from scenario import Delivered, apus, check, launch, run, unique, wait_until
+from scenario import Delivered, apus, launch, run, unique, wait_until
 
 GROUP = "broker-a"
 
@@ -25,9 +25,8 @@ def scenario():
         def came_again():
             return bodies == {taken.body for taken in delivered.taken if taken.reconsume_times}
 
-        wait_until(lambda: bodies <= set(delivered.bodies), 30, "each message comes")
-        wait_until(came_again, 30, "each message comes again")
-        check(len(delivered.taken) == 2 * len(bodies), f"deliveries: {delivered.bodies}")
+        # With one message the client gives back all that came with it, before it handled them.
+        wait_until(came_again, 40, "each message was given back and came again")
     finally:
         launch("restart", gone)
     return f"give_back: {len(bodies)} messages given back without the master that stored them"
