@@ -24,6 +24,7 @@ struct GroupBench {
         var roles: [BrokerRole] = []
         var warnings: [String] = []
         var asksForAnother = 0
+        var controllerCalls: [UInt64] = []
         var relayed: [(code: Int32, to: String)] = []
         var latestRelay: (command: ReceivedCommand, caller: Caller)?
         /// Said on links that nobody is at the other end of.
@@ -152,16 +153,33 @@ struct GroupBench {
         to ids: [Int64]? = nil, master: Int64?, epoch: UInt32, set: [Int64], setEpoch: Int32,
         incarnation: UInt64? = nil
     ) {
-        let view = GroupView(
+        let view = self.groupView(master, epoch, set, setEpoch, incarnation)
+        for id in ids ?? self.brokers.keys.sorted() {
+            self.input(id) { $0.groupView(view, at: $1) }
+        }
+        self.run()
+    }
+
+    /// The controllers answer what the broker asked them last.
+    mutating func controllersSay(
+        to id: Int64, master: Int64?, epoch: UInt32, set: [Int64], setEpoch: Int32
+    ) {
+        guard let call = self[id].controllerCalls.last else { return }
+        let view = self.groupView(master, epoch, set, setEpoch)
+        self.input(id) { $0.controllersSaid(view, call: call, at: $1) }
+        self.run()
+    }
+
+    private func groupView(
+        _ master: Int64?, _ epoch: UInt32, _ set: [Int64], _ setEpoch: Int32,
+        _ incarnation: UInt64? = nil
+    ) -> GroupView {
+        GroupView(
             masterBrokerID: master, masterAddress: "b\(master ?? 0)",
             masterReplicationAddress: "\(master ?? 0)", masterEpoch: Epoch(epoch),
             masterIncarnation: incarnation
                 ?? master.flatMap { self.brokers[$0]?.engine.settings.group?.incarnation } ?? 0,
             syncStateSet: set, syncStateSetEpoch: setEpoch)
-        for id in ids ?? self.brokers.keys.sorted() {
-            self.input(id) { $0.groupView(view, at: $1) }
-        }
-        self.run()
     }
 
     mutating func input(_ id: Int64, _ body: (inout BrokerEngine, Now) -> Void) {
@@ -199,6 +217,11 @@ struct GroupBench {
         self.brokers[id]?.unreadableFrom = position
     }
 
+    /// The disk said that it wrote this batch, and has nothing in its place.
+    mutating func lose(_ batch: PlannedBatch, of id: Int64) {
+        self.brokers[id]?.disk.removeAll { $0.position == batch.position }
+    }
+
     mutating func slowDisk(_ id: Int64) { self.brokers[id]?.isDiskFast = false }
 
     /// The disk does everything that it was given.
@@ -217,11 +240,6 @@ struct GroupBench {
             for id in self.brokers.keys.sorted() { self.input(id) { $0.advance(to: $1) } }
             self.run()
         }
-    /// The disk said that it wrote this batch, and has nothing in its place.
-    mutating func lose(_ batch: PlannedBatch, of id: Int64) {
-        self.brokers[id]?.disk.removeAll { $0.position == batch.position }
-    }
-
     }
 
     /// The bytes of a broker's log, from its first batch on.
@@ -275,6 +293,7 @@ extension GroupBench {
         case .relay(let caller, let command, let master):
             self.brokers[id]?.relayed.append((command.code, master))
             self.brokers[id]?.latestRelay = (command, caller)
+        case .askControllers(let call): self.brokers[id]?.controllerCalls.append(call)
         case .askForAnotherMaster: self.brokers[id]?.asksForAnother += 1
         case .warn(let text): self.brokers[id]?.warnings.append(text)
         case .readMessage(let ticket, let position):

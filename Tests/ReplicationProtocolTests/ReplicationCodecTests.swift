@@ -25,6 +25,7 @@ struct ReplicationCodecTests {
         .hello(Self.hello), .welcome(Self.welcome), .follow(from: PhysicalOffset(77)),
         .batches(Self.stretch), .confirmed(epoch: Epoch(8), confirmed: PhysicalOffset(5)),
         .ack(epoch: Epoch(8), written: PhysicalOffset(9), durable: PhysicalOffset(8)),
+        .rollCall(epoch: Epoch(8), number: 3), .present(epoch: Epoch(8), number: .max),
         .goodbye(epoch: Epoch(9), .staleEpoch, remark: "nine is newer than eight"),
         .goodbye(epoch: Epoch(0), .comingAgain, remark: ""),
     ]
@@ -74,7 +75,7 @@ struct ReplicationCodecTests {
         #expect(throws: ReplicationFormatError.unknownVersion(2)) {
             try ReplicationMessage(parsing: [1, 2])
         }
-        for kind in [0, 8, 255] as [UInt8] {
+        for kind in [0, 10, 255] as [UInt8] {
             #expect(throws: ReplicationFormatError.unknownKind(kind)) {
                 try ReplicationMessage(parsing: [kind, 1])
             }

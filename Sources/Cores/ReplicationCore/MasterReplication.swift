@@ -76,6 +76,9 @@ package struct MasterReplication: Sendable {
         return lowest
     }
 
+    /// Who but the master may be elected without loss, as far as it knows.
+    package var electable: [Int64] { self.set.required.filter { $0 != self.brokerID } }
+
     /// What is confirmed now may be acknowledged: enough members hold it.
     package var mayAcknowledge: Bool { self.set.members.count >= self.policy.minInSync }
 

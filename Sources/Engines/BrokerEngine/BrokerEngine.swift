@@ -44,6 +44,8 @@ package struct BrokerEngine: Sendable {
     var master: MasterSide?
     var follower: ReplicaSide?
     var awaiting = AwaitingMaster()
+    /// Questions that wait for a roll call.
+    var inquiries = Inquiries()
     /// This master takes no more sends: another one will.
     package var isHandingOver = false
     package internal(set) var history = EpochHistory()
@@ -86,9 +88,11 @@ package struct BrokerEngine: Sendable {
         self.serve(command, from: Caller(command, from: connection, remote: remote))
     }
 
-    mutating func serve(_ command: ReceivedCommand, from caller: Caller) {
+    mutating func serve(
+        _ command: ReceivedCommand, from caller: Caller, isVouched: Bool = false
+    ) {
         do {
-            try self.handle(command, from: caller)
+            try self.handle(command, from: caller, isVouched: isVouched)
         } catch let refusal as Refusal {
             self.refuse(caller, refusal)
         } catch {
@@ -118,14 +122,20 @@ package struct BrokerEngine: Sendable {
             self.gatherOffsets()
             self.gatherChecks()
         }
+        self.callRoll()
         self.submitGathered()
     }
 
-    private mutating func handle(_ command: ReceivedCommand, from caller: Caller) throws {
+    private mutating func handle(
+        _ command: ReceivedCommand, from caller: Caller, isVouched: Bool
+    ) throws {
         guard self.mayServe || self.isServedByAll(command) else {
             return try self.relay(command, from: caller)
         }
         if self.isToWait(command, caller), self.awaitMaster(command, caller) { return }
+        if !isVouched, Self.mayBeOvertaken(command), self.inquire(.request(command, caller)) {
+            return
+        }
         switch RequestCode(rawValue: command.code) {
         case .sendMessage, .sendMessageV2, .sendBatchMessage:
             try self.send(command, from: caller)

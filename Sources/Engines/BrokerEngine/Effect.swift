@@ -47,6 +47,8 @@ package enum Effect: Sendable {
     /// Ask the controllers' leader to elect somebody else, who may be able to do what this master
     /// cannot.
     case askForAnotherMaster(because: String)
+    /// Ask the leading controller how the group stands, once; then `controllersSaid`.
+    case askControllers(call: UInt64)
     /// Change the log on disk and go on with a new engine. This engine asks for nothing more.
     case changeLog(LogChange)
     case roleChanged(BrokerRole)

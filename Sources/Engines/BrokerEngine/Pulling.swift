@@ -29,6 +29,8 @@ package struct PullJob: Sendable {
     var examinedBytes = 0
     /// A message came while it was held.
     var isWoken = false
+    /// A roll call has shown that no other master knew more when this came.
+    var isVouched = false
 }
 
 // PULL: checks in the reference's order, then the queue's entries, then the messages' bytes.
@@ -128,6 +130,7 @@ extension BrokerEngine {
 
     /// Goes on with a pull until it can be answered, has to wait for an index file, or is held.
     mutating func run(_ job: PullJob) {
+        if !job.isVouched, self.wouldMove(job), self.inquire(.pull(job)) { return }
         if let moved = self.reset(for: job) {
             return self.answerPull(job, .pullOffsetMoved, next: moved)
         }
@@ -136,12 +139,26 @@ extension BrokerEngine {
         guard let problem = self.offsetProblem(job, queue) else {
             return self.collect(&job)
         }
+        job.isVouched = false
         if problem.code == .pullNotFound, let deadline = job.holdUntil,
             self.hold(job, until: deadline)
         {
             return
         }
         self.answerPull(job, problem.code, next: problem.next)
+    }
+
+    /// Whether its consumer would be sent elsewhere: back, perhaps.
+    private func wouldMove(_ job: PullJob) -> Bool {
+        let (group, topic, queueID) = (job.group, job.queueKey.topic, job.queueKey.queueID)
+        if self.delivery.offsets.resetCount > 0,
+            let target = self.delivery.offsets.reset(
+                group: group, topic: topic, queueID: queueID),
+            target != job.offset
+        {
+            return true
+        }
+        return self.offsetProblem(job, self.queues[job.queue])?.code == .pullOffsetMoved
     }
 
     /// The table of `flows.md` §6: what is wrong with the offset asked for.

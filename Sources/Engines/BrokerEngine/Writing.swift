@@ -203,6 +203,7 @@ extension BrokerEngine {
         for pending in exchange(&self.popAnswers, with: []) {
             self.refuse(pending.caller, refusal)
         }
+        self.passInquiriesOn()
         self.letPollsGo()
         for pull in self.holds.expire(at: Tick(nanoseconds: .max)) {
             self.answerPull(pull.held, .pullNotFound, next: pull.held.offset)

@@ -41,7 +41,7 @@ extension BrokerHands {
             self.nameServer.register(self.engine.registration, as: self.names, at: self.clock.now)
         case .spread, .warn: break
         case .relay, .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet,
-            .changeLog, .askForAnotherMaster, .roleChanged:
+            .changeLog, .askForAnotherMaster, .askControllers, .roleChanged:
             break  // only brokers of a group want these
         }
         return false

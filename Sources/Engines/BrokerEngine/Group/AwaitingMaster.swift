@@ -103,6 +103,7 @@ extension BrokerEngine {
         case .popMessage:
             self.refuse(caller, Refusal(.pollingTimeout, self.notMaster.remark))
         default: self.refuse(caller, self.notMaster)
+        case .queryConsumerOffset: break  // see `Inquiries`
         }
     }
 
@@ -115,6 +116,7 @@ extension BrokerEngine {
         }
         self.letPollsGo()
         for request in self.awaiting.take(where: { _ in true }) { self.giveUp(request) }
+        self.passInquiriesOn()
     }
 
     /// The clients of an engine that has said its last word stay connected to this one.

@@ -38,11 +38,12 @@ extension BrokerEngine {
         case .confirmed(let epoch, let confirmed):
             guard epoch == self.follower?.epoch else { return }
             self.heard(confirmed: confirmed)
+        case .rollCall(let epoch, let number): self.heard(call: number, of: epoch, on: link)
         case .goodbye(_, let reason, let remark):
             self.effects.append(.closeLink(link))
             self.effects.append(.warn("the master ended the replication: \(reason), \(remark)"))
             self.leftByMaster(reason)
-        case .hello, .follow, .ack:
+        case .hello, .follow, .ack, .present:
             self.breakOff(link, .protocolViolation, "a master does not say that")
         }
     }
@@ -53,10 +54,11 @@ extension BrokerEngine {
         case .follow(let start): self.heard(followFrom: start, on: link)
         case .ack(let epoch, let written, let durable):
             self.heardAck(epoch: epoch, written: written, durable: durable, on: link)
+        case .present(let epoch, let number): self.heard(present: number, in: epoch, on: link)
         case .goodbye:
             self.lostReplica(link)
             self.effects.append(.closeLink(link))
-        case .welcome, .batches, .confirmed:
+        case .welcome, .batches, .confirmed, .rollCall:
             self.lostReplica(link)
             self.end(link, .protocolViolation, "a replica does not say that")
         }

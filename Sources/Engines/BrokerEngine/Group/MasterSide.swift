@@ -21,6 +21,8 @@ struct MasterSide: Sendable {
     var askedToLeaveAt: Tick?
     /// Where a replica found the master's own log unreadable last.
     var unreadable: UnreadableStretch?
+    var rollCall = RollCall()
+    var controllersAskedAt: Tick?
     var told = Tick.zero
     var toldConfirmed = PhysicalOffset.zero
 

@@ -11,6 +11,7 @@ extension BrokerEngine {
         self.tendStranded()
         self.leaveDamagedLog()
         self.dropSilent()
+        self.tendInquiries()
         guard let master = self.master, let settings = self.group?.settings else { return }
         if let members = self.master?.replication.proposal(
             confirmed: self.progress.confirmed, at: self.now.tick)

@@ -44,6 +44,11 @@ extension BrokerWorker {
         self.scheduleTurn()
     }
 
+    func controllersSaid(_ view: GroupView, call: UInt64) {
+        self.engine.controllersSaid(view, call: call, at: Clock.now())
+        self.scheduleTurn()
+    }
+
     func proposalAnswered(_ proposal: SyncStateSetProposal, _ outcome: ProposalOutcome) {
         if case .refused(let reason) = outcome {
             self.logger.notice("SyncStateSet \(proposal.members) was refused: \(reason)")
@@ -61,6 +66,7 @@ extension BrokerWorker {
             self.readLog(for: link, from: from, end: end, bytesMax: bytesMax)
         case .alterSyncStateSet(let proposal): self.group?.controllers?.propose(proposal)
         case .changeLog(let change): self.change(change)
+        case .askControllers(let call): self.group?.controllers?.ask(for: call)
         case .askForAnotherMaster(let reason):
             self.logger.warning("asking for another master: \(reason)")
             self.askForAnotherMaster()

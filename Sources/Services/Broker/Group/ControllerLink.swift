@@ -260,6 +260,19 @@ extension ControllerLink {
         }
     }
 
+    /// How the group stands, by a proof that the leader still leads.
+    func ask(for call: UInt64) {
+        let incarnation = self.incarnation
+        let request = GetReplicaInfo(brokerName: self.identity.brokerName)
+        self.ask(request.command, timeout: Self.timeout) { link, answer in
+            guard let answer, answer.code == ResponseCode.success.rawValue,
+                incarnation == link.incarnation, let view = try? GroupView(answer: answer)
+            else { return }
+            link.heard(view)
+            link.worker?.controllersSaid(view, call: call)
+        }
+    }
+
     /// Asks for another master than this broker. `done` hears why there is none, or nil.
     func handOver(_ done: @escaping @Sendable (String?) -> Void) {
         let request = ElectMaster(

@@ -105,6 +105,17 @@ final class History {
         self.commits[key, default: CommitFloor()].acknowledged(offset)
     }
 
+    /// An operator wants the group elsewhere.
+    func resetSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+        let key = GroupQueue(group: group, queue: queue)
+        self.commits[key, default: CommitFloor()].resetSent(offset)
+    }
+
+    /// A consumer was sent there.
+    func wasReset(_ group: String, _ queue: MessageQueue, to offset: Int64) {
+        self.commits[GroupQueue(group: group, queue: queue)]?.wasReset(to: offset)
+    }
+
     /// An operator has sent the group back, or ahead.
     func offsetReset(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
         let key = GroupQueue(group: group, queue: queue)
@@ -140,13 +151,19 @@ extension History {
 ///
 /// A group's members may commit at the same time and in any order, so an acknowledged offset counts
 /// only as far as no lower one was on its way.
+///
+/// A reset that was not answered may have taken effect, or may do so later. That a commit of the
+/// same offset is acknowledged says nothing of it: the consumer follows the reset so. It is over
+/// when a consumer was sent to its offset, if no other reset goes there.
 private struct CommitFloor {
     private var acknowledged: Int64?
     private var open: [Int64] = []
+    private var openResets: [Int64] = []
+    private var resets: [Int64] = []
 
     var floor: Int64? {
         guard let acknowledged = self.acknowledged else { return nil }
-        return min(acknowledged, self.open.min() ?? acknowledged)
+        return (self.open + self.openResets).reduce(acknowledged, min)
     }
 
     mutating func sent(_ offset: Int64) {
@@ -158,8 +175,20 @@ private struct CommitFloor {
         self.open.removeAll { $0 == offset }
     }
 
+    mutating func resetSent(_ offset: Int64) {
+        self.openResets.append(offset)
+        self.resets.append(offset)
+    }
+
     mutating func reset(_ offset: Int64) {
         self.acknowledged = offset
         self.open.removeAll { $0 == offset }
+        if let index = self.openResets.firstIndex(of: offset) { self.openResets.remove(at: index) }
+    }
+
+    mutating func wasReset(to offset: Int64) {
+        guard self.openResets.contains(offset), self.resets.count(where: { $0 == offset }) == 1
+        else { return }
+        self.reset(offset)
     }
 }

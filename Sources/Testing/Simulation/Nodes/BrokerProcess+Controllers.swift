@@ -65,6 +65,20 @@ extension BrokerProcess {
         }
     }
 
+    /// How the group stands, by a proof that the leader still leads.
+    func askControllers(_ call: UInt64) {
+        let number = self.engineNumber
+        let request = GetReplicaInfo(brokerName: self.host.brokerName)
+        self.askLeader(request.command, attempts: 1) { [weak self] answer in
+            guard let self, self.engineNumber == number, answer.responseCode == .success,
+                let view = try? GroupView(answer: answer)
+            else { return }
+            self.take(viewIn: answer)
+            self.engine?.controllersSaid(view, call: call, at: self.now)
+            self.world.probes.hit("controllers vouched for a master")
+        }
+    }
+
     private func askForID() {
         if let identity = self.host.identity { return self.apply(identity) }
         let request = NextBrokerIDRequest(

@@ -39,6 +39,7 @@ extension BrokerProcess {
         case .alterSyncStateSet(let proposal): self.propose(proposal)
         case .changeLog(let change): self.changeLog(change)
         case .askForAnotherMaster(let reason): self.handOver(because: reason)
+        case .askControllers(let call): self.askControllers(call)
         case .roleChanged(let role): self.roleChanged(role)
         case .warn(let remark): self.world.say("\(self.name): \(remark)")
         case .lookUpRoute(let ticket, _):

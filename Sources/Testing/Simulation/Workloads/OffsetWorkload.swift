@@ -89,8 +89,11 @@ extension OffsetWorkload {
             messagesMax: 8, hold: .zero)
         self.call(request.command, queue, master) { [weak self] result in
             switch PullAnswer(result, of: request) {
-            case .found(_, let progress), .moved(let progress):
+            case .found(_, let progress):
                 self?.progress[queue]?.position = progress.next.value
+            case .moved(let progress):
+                self?.progress[queue]?.position = progress.next.value
+                self?.history.wasReset(Self.group, queue, to: progress.next.value)
             case .nothing, .refused, .failed: break
             }
         }
@@ -98,6 +101,7 @@ extension OffsetWorkload {
 
     private func commit(_ queue: MessageQueue, _ master: BrokerHost) {
         let offset = self.progress[queue, default: Progress()].position
+        self.history.commitSent(Self.group, queue, offset)
         self.store(
             OffsetRequest.commit(Self.group, queue, QueueOffset(offset)), offset, queue, master
         ) { [weak self] in self?.history.commitAcknowledged(Self.group, queue, offset) }
@@ -113,6 +117,7 @@ extension OffsetWorkload {
                 "group": Self.group, "isForce": "true", "offset": String(offset),
                 "queueId": String(queue.queueID), "timestamp": "0", "topic": queue.topic,
             ])
+        self.history.resetSent(Self.group, queue, offset)
         self.store(request, offset, queue, master) { [weak self] in
             self?.history.offsetReset(Self.group, queue, offset)
             self?.progress[queue]?.position = offset
@@ -124,11 +129,11 @@ extension OffsetWorkload {
         _ request: RemotingCommand, _ offset: Int64, _ queue: MessageQueue, _ master: BrokerHost,
         _ acknowledged: @escaping () -> Void
     ) {
-        self.history.commitSent(Self.group, queue, offset)
         self.progress[queue, default: Progress()].farthest =
             max(offset, self.progress[queue]?.farthest ?? 0)
         let epoch = master.masterEpoch
         self.call(request, queue, master) { [weak self] result in
+            self?.say(offset, request, queue, master, result)
             switch result {
             case .success(let answer) where answer.responseCode == .success:
                 self?.progress[queue]?.epoch = epoch
@@ -147,6 +152,7 @@ extension OffsetWorkload {
             case .failed: return
             case .none: self.history.offsetAnswered(queue, nil, floor)
             case .offset(let offset):
+                self.say(offset.value, nil, queue, master, result)
                 self.history.offsetAnswered(queue, offset.value, floor)
                 self.check(offset.value, on: queue)
             }
@@ -164,5 +170,17 @@ extension OffsetWorkload {
             .offsetsAreDelivered,
             "the group's offset on \(queue) is \(offset), and it never stored more than "
                 + "\(farthest)")
+    }
+
+    private func say(
+        _ offset: Int64, _ stored: RemotingCommand?, _ queue: MessageQueue,
+        _ master: BrokerHost, _ result: CallResult
+    ) {
+        let isReset = stored?.code == RequestCode.invokeBrokerToResetOffset.rawValue
+        let what = stored == nil ? "is told" : isReset ? "is reset to" : "stores"
+        let isDone = (try? result.get())?.responseCode == .success
+        self.world.say(
+            "\(self.clients[0].machine.name): \(what) \(offset) on \(queue.brokerName)/"
+                + "\(queue.queueID) by \(master.name)\(isDone ? "" : ", not acknowledged")")
     }
 }
