@@ -44,6 +44,61 @@ struct ReadingTests {
         }
     }
 
+    @Test(
+        "a whole message of another place is not served",
+        arguments: [("T", Int32(0), Int64(3)), ("T", 1, 7), ("U", 0, 7), ("T", 0, 12)])
+    func refusesAnotherMessage(topic: String, queueID: Int32, offset: Int64) throws {
+        let expected = QueueKey(topic: "T", queueID: 0)
+        var entries: [IndexEntry] = []
+        var bytes: [UInt8] = []
+        for (key, offset) in [
+            (expected, Int64(5)), (expected, 6),
+            (QueueKey(topic: topic, queueID: queueID), offset), (expected, 8),
+        ] {
+            let start = bytes.count
+            Self.append(key, offset, to: &bytes)
+            entries.append(Self.entry(of: bytes[start...], at: start))
+        }
+        try self.log.fill([bytes.count])
+        try self.log.replaceSegment(with: bytes)
+        try self.log.withStore { store in
+            var buffer = [UInt8](repeating: 0, count: bytes.count)
+            let stretch = QueueStretch(of: expected, from: QueueOffset(5), count: 5)
+            let read = buffer.withUnsafeMutableBytes {
+                store.readMessages(entries, of: stretch, into: $0)
+            }
+            #expect(read.count == 2)
+            #expect(read.bytes == Int(entries[0].size + entries[1].size))
+            #expect(read.damage == MessageDamage(entry: entries[2], cause: .anotherMessage))
+            entries.remove(at: 2)
+            let rest = buffer.withUnsafeMutableBytes {
+                store.readMessages(entries, of: stretch, into: $0)
+            }
+            #expect(rest.damage == nil)
+            #expect(rest.count == 3)
+        }
+    }
+
+    private static func append(_ key: QueueKey, _ offset: Int64, to bytes: inout [UInt8]) {
+        let draft = MessageDraft(
+            topic: key.topic, queueID: key.queueID, bornTimestamp: Timestamp(milliseconds: 1),
+            bornHost: .unknown, storeHost: .unknown)
+        let position = PhysicalOffset(Int64(bytes.count))
+        [UInt8]("body".utf8).withUnsafeBytes { body in
+            draft.append(
+                to: &bytes, body: body, properties: UnsafeRawBufferPointer(start: nil, count: 0),
+                queueOffset: QueueOffset(offset), physicalOffset: position,
+                storeTimestamp: Timestamp(milliseconds: 1))
+        }
+    }
+
+    private static func entry(of bytes: ArraySlice<UInt8>, at position: Int) -> IndexEntry {
+        IndexEntry(
+            position: PhysicalOffset(Int64(position)), size: UInt32(bytes.count),
+            checksum: Array(bytes).withUnsafeBytes { Checksum.crc32c($0) }, tagHash: 0,
+            storeTimestamp: Timestamp(milliseconds: 1))
+    }
+
     @Test("a bit that flipped on disk is noticed wherever it is")
     func noticesFlips() throws {
         try self.log.fill([200])

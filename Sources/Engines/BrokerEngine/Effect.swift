@@ -7,9 +7,9 @@ package import ReplicationProtocol
 package enum Effect: Sendable {
     case answer(Caller, RemotingCommand)
     case answerSend(Caller, SendResponse)
-    /// Read these messages, check them, and send them behind the head. `from` is the offset that
-    /// was asked for.
-    case deliver(Caller, PullResponse, [IndexEntry], from: QueueOffset)
+    /// Read these messages, check that they are whole and of this stretch, which begins where was
+    /// asked, and send them behind the head.
+    case deliver(Caller, PullResponse, [IndexEntry], of: QueueStretch)
     /// The same for popped messages. What cannot be sent comes again when its time has passed.
     case deliverPopped(Caller, PopResponse, [IndexEntry])
     /// Pass the request on to the master, marked `apusRelayed`, and its answer back.

@@ -219,14 +219,14 @@ extension BrokerEngine {
         } else {
             self.counters.messagesGot += Int64(job.found.count)
             let head = self.head(job, .success, next: job.next)
-            self.effects.append(.deliver(job.caller, head, job.found, from: job.offset))
+            self.effects.append(.deliver(job.caller, head, job.found, of: job.stretch))
         }
     }
 
     mutating func answerPull(_ job: PullJob, _ code: ResponseCode, next: QueueOffset) {
         guard !job.caller.isOneWay else { return }
         let head = self.head(job, code, next: next)
-        self.effects.append(.deliver(job.caller, head, [], from: job.offset))
+        self.effects.append(.deliver(job.caller, head, [], of: job.stretch))
     }
 
     private func head(_ job: PullJob, _ code: ResponseCode, next: QueueOffset) -> PullResponse {
@@ -239,6 +239,12 @@ extension BrokerEngine {
 }
 
 extension PullJob {
+    /// What has been looked at.
+    var stretch: QueueStretch {
+        QueueStretch(
+            of: self.queueKey, from: self.offset, count: self.next.distance(from: self.offset))
+    }
+
     func isFull(_ settings: BrokerSettings) -> Bool {
         self.found.count >= self.messagesMax || self.bytes >= self.bytesMax
             || self.scanned >= settings.pullScanMax

@@ -55,7 +55,13 @@ package struct ReadFailure: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension BrokerEngine {
-    /// Entries that were asked for by ordinal or by key.
+    /// The segment whose index file names the message at an offset; nil when memory does.
+    package func sealedSegment(of key: QueueKey, at offset: QueueOffset) -> PhysicalOffset? {
+        guard case .file(let run)? = self.queues.queue(key)?.place(of: offset) else { return nil }
+        return run.segment
+    }
+
+    /// Entries that were asked for by offset or by key.
     package mutating func entriesRead(
         _ ticket: Ticket, _ result: Result<[IndexEntry], ReadFailure>, at now: Now
     ) {

@@ -17,6 +17,26 @@ package struct QueueStretch: Hashable, Sendable {
     package var end: QueueOffset { self.first.advanced(by: self.count) }
 }
 
+extension QueueStretch {
+    /// How many of the messages that fill `messages`, one behind the other, say themselves that they
+    /// belong here, each with a higher offset than the one before it, and how many bytes those are.
+    ///
+    /// Checksums only prove that a message is whole, not that it is the one that was asked for.
+    package func own(in messages: UnsafeRawBufferPointer) -> (count: Int, bytes: Int) {
+        var (count, bytes) = (0, 0)
+        var next = self.first
+        while let message = try? StoredMessageView(messages.slice(bytes..<messages.count)),
+            message.queueID == self.key.queueID, message.queueOffset >= next,
+            message.queueOffset < self.end, self.key.topic.utf8.elementsEqual(message.topicBytes)
+        {
+            next = message.queueOffset.advanced(by: 1)
+            bytes += message.size
+            count += 1
+        }
+        return (count, bytes)
+    }
+}
+
 extension SegmentIndexReader {
     /// The entries of these messages: all of them, or those up to the first that the segment does
     /// not hold. The first one must be there.

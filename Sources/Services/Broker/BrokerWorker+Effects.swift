@@ -22,8 +22,8 @@ extension BrokerWorker {
         case .answerSend(let caller, let response):
             guard let out = self.outgoing(caller.connection) else { return false }
             response.encode(into: &out.bytes, as: caller.serialization)
-        case .deliver(let caller, let head, let entries, let offset):
-            self.deliver(entries, head, from: offset, to: caller)
+        case .deliver(let caller, let head, let entries, let stretch):
+            self.deliver(entries, head, of: stretch, to: caller)
         case .deliverPopped(let caller, let head, let entries):
             self.deliver(entries, head, to: caller)
         case .relay(let caller, let command, let master):
@@ -57,14 +57,14 @@ extension BrokerWorker {
     /// A connection that has enough on its way is told to ask again from where it asked: answers
     /// gather no more than it can take.
     private func deliver(
-        _ entries: [IndexEntry], _ head: PullResponse, from offset: QueueOffset, to caller: Caller
+        _ entries: [IndexEntry], _ head: PullResponse, of stretch: QueueStretch, to caller: Caller
     ) {
         guard let out = self.outgoing(caller.connection) else { return }
         let isFull = out.bytes.readableBytes > Self.answerBytesMax || !out.connection.isWritable
         if !entries.isEmpty, isFull {
             var later = head
             later.code = .pullRetryImmediately
-            later.nextBeginOffset = offset.value
+            later.nextBeginOffset = stretch.first.value
             return later.encodeHead(bodyCount: 0, into: &out.bytes, as: caller.serialization)
         }
         guard !entries.isEmpty else {
@@ -75,7 +75,7 @@ extension BrokerWorker {
         var body = ByteBufferAllocator().buffer(capacity: wanted)
         var result: MessagesRead?
         body.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in
-            let read = self.readToHandOut(entries, into: room)
+            let read = self.readToHandOut(entries, of: stretch, into: room)
             result = read
             return read.bytes
         }
@@ -85,14 +85,17 @@ extension BrokerWorker {
             out.bytes.writeBuffer(&body)
             return
         }
-        self.deliverSound(read, damage, &body, head, from: offset, to: caller, out)
+        self.deliverSound(read, damage, &body, head, of: stretch, to: caller, out)
     }
 
     /// Reads messages that this broker hands out; each names it as its store host.
     func readToHandOut(
-        _ entries: [IndexEntry], into room: UnsafeMutableRawBufferPointer
+        _ entries: [IndexEntry], of stretch: QueueStretch? = nil,
+        into room: UnsafeMutableRawBufferPointer
     ) -> MessagesRead {
-        let read = self.store.readMessages(entries, into: room)
+        let read =
+            stretch.map { self.store.readMessages(entries, of: $0, into: room) }
+            ?? self.store.readMessages(entries, into: room)
         StoreHost.write(
             self.engine.settings.storeHost,
             into: UnsafeMutableRawBufferPointer(rebasing: room[..<read.bytes]))
@@ -102,13 +105,18 @@ extension BrokerWorker {
     /// Damaged bytes are never served: what lies before them is, and then an error.
     private func deliverSound(
         _ read: MessagesRead, _ damage: MessageDamage, _ body: inout ByteBuffer,
-        _ head: PullResponse, from offset: QueueOffset, to caller: Caller, _ out: Outgoing
+        _ head: PullResponse, of stretch: QueueStretch, to caller: Caller, _ out: Outgoing
     ) {
         self.logger.error("a stored message is damaged: \(damage)")
-        guard read.count > 0, let next = body.withUnsafeReadableBytes(Self.offsetBehind) else {
+        let behind = body.withUnsafeReadableBytes(Self.offsetBehind)
+        if damage.cause == .anotherMessage {
+            self.rebuildIndex(naming: behind ?? stretch.first, of: stretch.key, because: damage)
+        }
+        guard read.count > 0, let next = behind else {
             RemotingCommand.response(
                 .systemError, to: caller.opaque,
-                remark: "the message at offset \(offset.value) is damaged on disk (\(damage)); "
+                remark: "the message at offset \(stretch.first.value) is damaged on disk "
+                    + "(\(damage)); "
                     + "to go on behind it, move the group's offset: apus group seek"
             ).encode(into: &out.bytes, as: caller.serialization)
             return
@@ -117,6 +125,13 @@ extension BrokerWorker {
         head.nextBeginOffset = next.value
         head.encodeHead(bodyCount: read.bytes, into: &out.bytes, as: caller.serialization)
         out.bytes.writeBuffer(&body)
+    }
+
+    private func rebuildIndex(
+        naming offset: QueueOffset, of key: QueueKey, because damage: MessageDamage
+    ) {
+        guard let segment = self.engine.sealedSegment(of: key, at: offset) else { return }
+        self.rebuildIndex(segment, because: ReadFailure(reason: "\(damage)"))
     }
 
     private static func offsetBehind(_ messages: UnsafeRawBufferPointer) -> QueueOffset? {

@@ -40,6 +40,19 @@ extension LogStore {
         return result
     }
 
+    /// The same for messages of one queue: each must also say itself that it belongs there.
+    package func readMessages(
+        _ entries: [IndexEntry], of stretch: QueueStretch,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) -> MessagesRead {
+        var result = self.readMessages(entries, into: buffer)
+        let own = stretch.own(in: UnsafeRawBufferPointer(buffer).slice(0..<result.bytes))
+        guard own.count < result.count else { return result }
+        result.damage = MessageDamage(entry: entries[own.count], cause: .anotherMessage)
+        (result.count, result.bytes) = own
+        return result
+    }
+
     /// Reads one message, checked.
     package func readMessage(_ entry: IndexEntry) throws(MessageDamage) -> [UInt8] {
         guard entry.size <= self.segmentBytes else {

@@ -15,6 +15,8 @@ package struct MessageDamage: Error, Hashable, Sendable, CustomStringConvertible
     package enum Cause: Hashable, Sendable {
         case checksum(expected: UInt32, found: UInt32)
         case unreadable(StorageError)
+        /// It is whole, and belongs elsewhere.
+        case anotherMessage
     }
 
     package let entry: IndexEntry
@@ -27,6 +29,8 @@ package struct MessageDamage: Error, Hashable, Sendable, CustomStringConvertible
             "\(message): checksum \(found) instead of \(expected)"
         case .unreadable(let error):
             "\(message): \(error)"
+        case .anotherMessage:
+            "\(message): another message than its index says"
         }
     }
 }

@@ -98,8 +98,9 @@ extension BrokerEngine {
             let head = PullResponse(
                 opaque: caller.opaque, code: .pullNotFound, nextBeginOffset: pull.queueOffset,
                 minOffset: 0, maxOffset: pull.queueOffset)
-            self.effects.append(
-                .deliver(caller, head, [], from: QueueOffset(pull.queueOffset)))
+            let key = QueueKey(topic: pull.topic, queueID: pull.queueID)
+            let nothing = QueueStretch(of: key, from: QueueOffset(pull.queueOffset), count: 0)
+            self.effects.append(.deliver(caller, head, [], of: nothing))
         case .popMessage:
             self.refuse(caller, Refusal(.pollingTimeout, self.notMaster.remark))
         default: self.refuse(caller, self.notMaster)

@@ -202,7 +202,7 @@ extension DelayDrill {
     private mutating func perform(_ effect: Effect) {
         switch effect {
         case .write(let batches, _): self.write(batches)
-        case .deliver(_, _, let entries, let offset): self.take(entries, from: offset)
+        case .deliver(_, _, let entries, let stretch): self.take(entries, from: stretch.first)
         case .readMessages(let ticket, let entries):
             let bytes = entries.flatMap { self.store.message($0) ?? [] }
             self.engine.messagesRead(ticket, .success(bytes), at: self.now)

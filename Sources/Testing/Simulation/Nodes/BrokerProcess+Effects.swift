@@ -17,8 +17,8 @@ extension BrokerProcess {
             var bytes = ByteBuffer()
             response.encode(into: &bytes, as: .json)
             self.clients[caller.connection]?.send(bytes)
-        case .deliver(let caller, let head, let entries, let offset):
-            self.deliver(entries, head, from: offset, to: caller)
+        case .deliver(let caller, let head, let entries, let stretch):
+            self.deliver(entries, head, of: stretch, to: caller)
         case .deliverPopped(let caller, let head, let entries):
             self.deliver(entries, head, to: caller)
         case .notify(let connection, let command): self.notify(connection, command)
@@ -68,7 +68,7 @@ extension BrokerProcess {
     // MARK: Reads
 
     private func deliver(
-        _ entries: [IndexEntry], _ head: PullResponse, from offset: QueueOffset, to caller: Caller
+        _ entries: [IndexEntry], _ head: PullResponse, of stretch: QueueStretch, to caller: Caller
     ) {
         guard let connection = self.clients[caller.connection] else { return }
         var body = ByteBuffer()
@@ -77,11 +77,18 @@ extension BrokerProcess {
             guard let bytes = self.host.store.message(entry) else {
                 self.world.probes.hit("damaged message not served")
                 self.outside.checks.unreadable(entry, of: self)
-                guard index > 0 else { return self.refuseDamaged(offset, caller, connection) }
-                head.nextBeginOffset = offset.value + Int64(index)
+                guard index > 0 else {
+                    return self.refuseDamaged(stretch.first, caller, connection)
+                }
+                head.nextBeginOffset = stretch.first.value + Int64(index)
                 break
             }
             body.writeBytes(bytes)
+        }
+        let own = body.withUnsafeReadableBytes { stretch.own(in: $0) }
+        guard own.bytes == body.readableBytes else {
+            self.rebuildIndex(naming: stretch.first.advanced(by: own.count), of: stretch.key)
+            return self.refuseDamaged(stretch.first, caller, connection)
         }
         var frame = ByteBuffer()
         head.encodeHead(bodyCount: body.readableBytes, into: &frame, as: .json)
@@ -171,6 +178,13 @@ extension BrokerProcess {
             self.rebuildIndex(segment)
             return .failure(ReadFailure(reason: "\(error)"))
         }
+    }
+
+    /// It names another message there.
+    private func rebuildIndex(naming offset: QueueOffset, of key: QueueKey) {
+        self.world.probes.hit("another message not served")
+        guard let segment = self.engine?.sealedSegment(of: key, at: offset) else { return }
+        self.rebuildIndex(segment)
     }
 
     private func rebuildIndex(_ base: PhysicalOffset) {
