@@ -26,6 +26,14 @@ package struct FaultPlan: Sendable {
         case emptyController = "controller emptied"
     }
 
+    /// Faults in an order of their own.
+    package enum Scene: Hashable, Sendable {
+        /// The master that is elected after the controllers' loss has lost its log.
+        case winnerWithoutLog
+    }
+
+    /// Played beside what is drawn, which `countMax` 0 leaves out.
+    package var scene: Scene?
     package var kinds = Kind.allCases
     /// The most faults of one run.
     package var countMax = 9

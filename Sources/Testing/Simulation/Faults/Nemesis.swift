@@ -17,6 +17,9 @@ final class Nemesis {
     var network: VirtualNetwork { self.cluster.network }
 
     func begin() {
+        if let scene = self.plan.scene {
+            self.world.after(.milliseconds(300)) { [weak self] in self?.play(scene) }
+        }
         guard self.plan.countMax > 0 else { return }
         let count = 1 + self.world.random.below(self.plan.countMax)
         for _ in 0..<count {
@@ -145,7 +148,7 @@ final class Nemesis {
     }
 
     /// All three controllers start over with empty disks; the brokers keep theirs.
-    private func loseControllers() {
+    func loseControllers() {
         self.world.say("nemesis: the controllers lose their disks")
         for host in self.cluster.controllers {
             host.machine.stop(losingPower: self.world.random.oneIn(2))

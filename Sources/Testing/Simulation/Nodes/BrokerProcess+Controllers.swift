@@ -194,7 +194,9 @@ extension BrokerProcess {
             masterEpoch: report.masterEpoch, lastEpoch: report.logEpoch,
             maxOffset: report.logEnd, confirmOffset: report.confirmed,
             timeoutMilliseconds: 1_200, role: report.role.onTheWire,
-            remembered: self.memory.current)
+            remembered: self.memory.current,
+            minInSyncReplicas: (self.engine?.settings.group?.minInSyncReplicas)
+                .flatMap { Int32(exactly: $0) })
     }
 
     /// A controller says by itself that the group's view has changed.

@@ -157,7 +157,11 @@ final class ControllerProcess {
     private func note(_ event: ControllerEvent) {
         self.world.say("\(self.machine.name): \(event)")
         switch event {
-        case .electionProposed: self.world.probes.hit("election proposed")
+        case .electionProposed(_, let reason):
+            self.world.probes.hit("election proposed")
+            if reason.hasSuffix("has lost its log") {
+                self.world.probes.hit("recovered master without its log")
+            }
         case .brokerDead: self.world.probes.hit("broker held for dead")
         case .refused: self.world.probes.hit("controller refused a request")
         default: break
