@@ -103,8 +103,8 @@ extension BrokerEngine {
             self.effects.append(.deliver(caller, head, [], of: nothing))
         case .popMessage:
             self.refuse(caller, Refusal(.pollingTimeout, self.notMaster.remark))
-        default: self.refuse(caller, self.notMaster)
         case .queryConsumerOffset: break  // see `Inquiries`
+        default: self.refuse(caller, self.notMaster)
         }
     }
 
@@ -116,8 +116,8 @@ extension BrokerEngine {
             self.answerPull(pull.held, .pullNotFound, next: pull.held.offset)
         }
         self.letPollsGo()
-        for request in self.awaiting.take(where: { _ in true }) { self.giveUp(request) }
         self.passInquiriesOn()
+        for request in self.awaiting.take(where: { _ in true }) { self.giveUp(request) }
     }
 
     /// The clients of an engine that has said its last word stay connected to this one.
