@@ -151,6 +151,9 @@ extension BrokerEngine {
         _ reading: PopReading, _ queue: ConsumeQueue, _ job: inout PopJob
     ) {
         job.reading = nil
+        guard !self.delivery.pops.isClosed(job.ask.connection) else {
+            return self.abandon(reading, &job)
+        }
         job.rest += max(0, queue.visibleEnd.value - reading.next.value)
         if reading.selected.isEmpty, reading.hasScannedEnough(self.settings) {
             job.isExhausted = true
@@ -162,6 +165,14 @@ extension BrokerEngine {
             self.delivery.pops.release(reading.key)
             job.count -= reading.selected.count
         }
+    }
+
+    /// Its connection closed while it read: nobody would get what it takes.
+    private mutating func abandon(_ reading: PopReading, _ job: inout PopJob) {
+        if job.ask.purpose == .pop { self.delivery.pops.release(reading.key) }
+        job.count -= reading.selected.count
+        job.visits = []
+        job.ask.deadline = nil
     }
 
     /// What was selected is in flight from now on.
@@ -190,11 +201,12 @@ extension BrokerEngine {
         } else if ask.isOrdered {
             part.orderCounts = try self.delivery.pops.takeOrdered(
                 reading.key, from: reading.from, offsets: part.offsets, next: reading.next,
-                popTime: job.popTime, invisibleTime: ask.invisibleTime, attemptID: ask.attemptID)
+                popTime: job.popTime, invisibleTime: ask.invisibleTime, attemptID: ask.attemptID,
+                holder: ask.holder)
         } else {
             try self.delivery.pops.take(
                 reading.key, from: reading.from, offsets: part.offsets, next: reading.next,
-                popTime: job.popTime, invisibleTime: ask.invisibleTime)
+                popTime: job.popTime, invisibleTime: ask.invisibleTime, holder: ask.holder)
         }
     }
 
@@ -207,7 +219,8 @@ extension BrokerEngine {
         guard !looked.isEmpty else { return self.delivery.pops.release(reading.key) }
         part.orderCounts = try self.delivery.pops.takeAgain(
             reading.key, countMax: looked.count, popTime: job.popTime,
-            invisibleTime: job.ask.invisibleTime, attemptID: job.ask.attemptID)
+            invisibleTime: job.ask.invisibleTime, attemptID: job.ask.attemptID,
+            holder: job.ask.holder)
         let found = Set(part.offsets)
         for offset in looked where !found.contains(offset) {
             _ = self.delivery.pops.acknowledge(
