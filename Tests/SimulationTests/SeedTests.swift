@@ -20,6 +20,14 @@ struct SeedTests {
         #expect(result.violation == nil, "apus-simulate --seed \(seed) --trace")
     }
 
+    @Test(
+        "seeds with workloads that once broke an invariant do so no more",
+        arguments: [121] as [UInt64])
+    func workloadRegressions(seed: UInt64) {
+        let result = SimulationRun(seed: seed).run()
+        #expect(result.violation == nil, "apus-simulate --seed \(seed) --trace")
+    }
+
     /// Plain messages only.
     private static var plain: SimulationRun.Settings {
         var settings = SimulationRun.Settings()

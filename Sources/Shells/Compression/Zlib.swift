@@ -36,6 +36,7 @@ struct Zlib: Sendable {
             let uncompress = dlsym(library, "uncompress"),
             let bound = dlsym(library, "compressBound")
         else { return nil }
+        // Symbols are addresses of C functions, with the types that zlib's stable interface declares.
         self.compress = unsafeBitCast(compress, to: Compress.self)
         self.uncompress = unsafeBitCast(uncompress, to: Uncompress.self)
         self.bound = unsafeBitCast(bound, to: Bound.self)

@@ -47,6 +47,7 @@ struct SQLiteLibrary: Sendable {
             guard let symbol = dlsym(library, name) else {
                 throw SQLiteError(description: "the machine's SQLite has no \(name)")
             }
+            // A symbol is a C function's address; its type is what SQLite's stable interface declares.
             return unsafeBitCast(symbol, to: Function.self)
         }
         self.open = try find(
