@@ -115,6 +115,34 @@ struct PopGivingBackTests {
         #expect(bench.popped(waiting).map(\.text) == ["a"])
     }
 
+    @Test("who waits gets what a dead consumer was still reading")
+    func reading() {
+        var bench = self.bench("a")
+        bench.isReadingHeld = true
+        bench.request(Requests.pop(expression: "TAGS IS NULL", type: "SQL92"), from: 7)
+        let waiting = bench.request(Requests.pop(poll: 30_000))
+        bench.settle()
+        bench.close(7)
+        #expect(bench.popped(waiting) == [])
+        bench.isReadingHeld = false
+        bench.settle()
+        #expect(bench.popped(waiting).map(\.text) == ["a"])
+        #expect(bench.popped(waiting).map(\.reconsumeTimes) == [0])
+    }
+
+    @Test("a broker that stops closes its clients' connections, and takes nothing from them")
+    func stopping() throws {
+        var bench = self.bench("a", "b")
+        #expect(self.pop(&bench, ordered: true).count == 2)
+        bench.refuseAll()
+        self.close(&bench)
+        var again = try EngineBench(restarting: bench)
+        again.setTime(since: .seconds(1))
+        #expect(again.pop(ordered: true) == [])
+        again.setTime(since: .seconds(61))
+        #expect(again.pop(ordered: true).map(\.text) == ["a", "b"])
+    }
+
     @Test("a restart at any batch loses nothing, and has the master's state")
     func restarts() throws {
         var bench = self.bench("a", "b", "c")

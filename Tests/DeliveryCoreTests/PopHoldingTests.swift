@@ -52,6 +52,7 @@ struct PopHoldingTests {
         world.keep()
         #expect(world.log.count == before)
         var other = try world.successor()
+        #expect(other.snapshotRecords() == world.ledger.snapshotRecords())
         #expect(other.advance(to: PopWorld.now(50_000), countMax: 9).due == [])
         for due in world.due(at: 2_000) { _ = world.ledger.returned(due) }
         world.keep()

@@ -20,8 +20,12 @@ extension BrokerEngine {
         }
     }
 
+    /// A broker that takes nothing more may be stopping: then it closes connections itself, and the
+    /// clients behind them live.
     private mutating func giveBackPops(of connection: ConnectionKey, group: String? = nil) {
-        guard self.mayServe else { return self.delivery.pops.disown(connection) }
+        guard self.mayServe, self.refusal == nil else {
+            return self.delivery.pops.disown(connection)
+        }
         self.delivery.pops.giveBack(of: connection, group: group, at: self.now)
     }
 }

@@ -167,12 +167,15 @@ extension BrokerEngine {
         }
     }
 
-    /// Its connection closed while it read: nobody would get what it takes.
+    /// Its connection closed while it read: nobody would get what it takes. Who came meanwhile found
+    /// the queue taken.
     private mutating func abandon(_ reading: PopReading, _ job: inout PopJob) {
-        if job.ask.purpose == .pop { self.delivery.pops.release(reading.key) }
         job.count -= reading.selected.count
         job.visits = []
         job.ask.deadline = nil
+        guard job.ask.purpose == .pop else { return }
+        self.delivery.pops.release(reading.key)
+        self.wakeOne(group: reading.key.group, reading.key.topic)
     }
 
     /// What was selected is in flight from now on.
