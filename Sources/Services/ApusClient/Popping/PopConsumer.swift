@@ -77,21 +77,21 @@ extension PopConsumer {
         _ handler: @escaping @Sendable (ReceivedMessage) async throws -> Void
     ) async throws(ApusClientError) {
         precondition(concurrency > 0, "somebody must do the work")
-        let problem = await withTaskGroup(of: Void.self) { tasks -> ApusClientError? in
-            var running = 0
+        let places = WorkPlaces(concurrency)
+        let problem = await withDiscardingTaskGroup { tasks -> ApusClientError? in
             while !Task.isCancelled {
-                while running >= concurrency {
-                    await tasks.next()
-                    running -= 1
-                }
+                let free = await places.free()
                 do throws(ApusClientError) {
                     let received = try await self.consumer.receive(
-                        max: min(concurrency - running, 32), invisible: self.options.invisible,
+                        max: min(free, 32), invisible: self.options.invisible,
                         wait: self.options.wait)
+                    places.take(received.count)
                     for message in received {
-                        tasks.addTask { await self.handle(message, handler) }
+                        tasks.addTask {
+                            await self.handle(message, handler)
+                            places.leave()
+                        }
                     }
-                    running += received.count
                 } catch {
                     guard await self.survives(error) else { return error }
                 }
