@@ -14,10 +14,10 @@ struct EngineBench {
     private(set) var disk: [PlannedBatch] = []
     /// What the index files hold that were made.
     private var sealedEntries: [PhysicalOffset: [IndexEntry]] = [:]
-    /// What is to be read stays unread while this is set.
-    var isReadingHeld = false { didSet { if !self.isReadingHeld { self.readAll() } } }
     private var tick = Tick(.seconds(10))
     private var nextOpaque: Int32 = 1
+    /// What is to be read stays unread while this is set.
+    var isReadingHeld = false { didSet { if !self.isReadingHeld { self.readAll() } } }
 
     struct Answer {
         var connection: ConnectionID
