@@ -16,6 +16,8 @@ struct EngineBench {
     private var indexes: [PhysicalOffset: [SegmentContents.Run]] = [:]
     private var tick = Tick(.seconds(10))
     private var nextOpaque: Int32 = 1
+    /// What is to be read stays unread while this is set.
+    var isReadingHeld = false { didSet { if !self.isReadingHeld { self.readAll() } } }
 
     struct Answer {
         var connection: ConnectionID
@@ -196,6 +198,11 @@ struct EngineBench {
         self.others.compactMap { if case .deleteSegment(let base) = $0 { base } else { nil } }
     }
 
+    /// The broker takes nothing more.
+    mutating func refuseAll() {
+        self.engine.refusal = Refusal(.serviceNotAvailable, "this broker is stopping")
+    }
+
     mutating func setDiskUsed(_ ratio: Double) { self.engine.diskUsedRatio = ratio }
 
     func answer(to opaque: Int32) -> Answer? { self.answers.first { $0.opaque == opaque } }
@@ -204,11 +211,22 @@ struct EngineBench {
         self.answer(to: opaque)?.fields.first { $0.name == name }?.value
     }
 
+    private mutating func readAll() {
+        let held = self.others.filter(\.isRead)
+        self.others.removeAll(where: \.isRead)
+        self.perform(held[...])
+    }
+
     private mutating func endTurn() {
         self.engine.endOfTurn()
-        var effects = self.engine.takeEffects()[...]
+        self.perform(self.engine.takeEffects()[...])
+    }
+
+    private mutating func perform(_ effects: ArraySlice<Effect>) {
+        var effects = effects
         while let effect = effects.popFirst() {
             switch effect {
+            case _ where self.isReadingHeld && effect.isRead: self.others.append(effect)
             case .readMessages(let ticket, let entries):
                 let bytes = entries.flatMap { self.bytes(at: $0.position) ?? [] }
                 self.engine.messagesRead(ticket, .success(bytes), at: self.now)
@@ -278,6 +296,15 @@ struct EngineBench {
                 connection: caller.connection, opaque: caller.opaque,
                 code: ResponseCode(rawValue: command.code), fields: command.fields,
                 remark: command.remark, entries: entries, body: command.body))
+    }
+}
+
+extension Effect {
+    fileprivate var isRead: Bool {
+        switch self {
+        case .readMessages, .readMessage, .readEntries: true
+        default: false
+        }
     }
 }
 

@@ -113,13 +113,14 @@ extension Requests {
     static func pop(
         _ max: Int32 = 32, topic: String = "T", queue: Int32 = -1, group: String = "CG",
         invisible: Int64 = 60_000, poll: Int64 = 0, expression: String? = nil,
-        type: String? = nil, startMode: Int32 = 0, ordered: Bool = false, attempt: String? = nil
+        type: String? = nil, startMode: Int32 = 0, ordered: Bool = false, attempt: String? = nil,
+        born: Int64 = Self.ahead, returns: Bool = false
     ) -> RemotingCommand {
         PopRequest(
             consumerGroup: group, topic: topic, queueID: queue, maxMessages: max,
-            invisibleTime: invisible, pollTime: poll, bornTime: Self.ahead,
+            invisibleTime: invisible, pollTime: poll, bornTime: born,
             startMode: startMode, expression: expression, expressionType: type,
-            isOrdered: ordered, attemptID: attempt
+            isOrdered: ordered, attemptID: attempt, returnsOnClose: returns
         ).command
     }
 
@@ -133,9 +134,12 @@ extension Requests {
         Self.handle(message, group: group).command
     }
 
-    static func change(_ message: Popped, to invisible: Int64) -> RemotingCommand {
+    static func change(
+        _ message: Popped, to invisible: Int64, returns: Bool = false
+    ) -> RemotingCommand {
         ChangeInvisibleTimeRequest(
-            message: Self.handle(message, group: "CG"), invisibleTime: invisible
+            message: Self.handle(message, group: "CG"), invisibleTime: invisible,
+            returnsOnClose: returns
         ).command
     }
 

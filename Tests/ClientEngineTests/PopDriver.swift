@@ -13,13 +13,12 @@ struct PopDriver {
     var isClosed = false
     private var lastID: UInt64 = 0
 
-    init(tags: String = "*") {
-        self.engine = PopEngine(
-            PopEngine.Configuration(
-                group: "G", clientID: "c", nameServers: ["ns:1"],
-                subscriptions: [
-                    SubscriptionData(topic: "T", expression: tags, version: 1)
-                ]))
+    init(tags: String = "*", returnsOnClose: Bool = false) {
+        var configuration = PopEngine.Configuration(
+            group: "G", clientID: "c", nameServers: ["ns:1"],
+            subscriptions: [SubscriptionData(topic: "T", expression: tags, version: 1)])
+        configuration.returnsOnClose = returnsOnClose
+        self.engine = PopEngine(configuration)
         self.engine.start(at: self.now)
         self.collect()
     }

@@ -20,6 +20,17 @@ struct PopEngineTests {
         #expect(asked?["consumerGroup"] == "G" && asked?["initMode"] == "1")
     }
 
+    @Test(
+        "says whether its messages are others' when its connection closes",
+        arguments: [true, false])
+    func returnsOnClose(returns: Bool) {
+        var driver = PopDriver(returnsOnClose: returns)
+        driver.receive()
+        driver.route(["a"])
+        let asked = driver.nextCall(.popMessage)?.command
+        #expect(asked?["apusReturnOnClose"] == (returns ? "true" : nil))
+    }
+
     @Test("gives out what came first; what comes later waits for the next who asks")
     func twoBrokers() {
         var driver = PopDriver()

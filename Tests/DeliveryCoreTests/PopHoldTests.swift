@@ -148,17 +148,16 @@ struct PopHoldTests {
         arguments: [
             (1_000, 15_000, 1_000, .until(15_000)), (1_000, 15_000, 6_000, .until(10_000)),
             (1_000, 15_000, 16_000, .none), (1_000, 15_000, 16_500, .none),
-            (1_000, 15_000, 16_501, .over), (1_000, 0, 1_000, .none), (1_000, 0, 1_501, .over),
+            (1_000, 15_000, 16_501, .none), (1_000, 0, 1_000, .none), (1_000, 0, 1_501, .none),
             (9_000, 5_000, 1_000, .until(5_000)), (1_000, .max, 1_000, .until(300_000)),
-            (.max, 5_000, 1_000, .until(5_000)), (.min, 5_000, 1_000, .over),
-            (1_000, .min, 1_000, .over), (.max, .max, 1_000, .until(300_000)),
-            (.max, .min, 1_000, .over), (1_000, -1, 1_000, .none),
+            (.max, 5_000, 1_000, .until(5_000)), (.min, 5_000, 1_000, .none),
+            (1_000, .min, 1_000, .none), (.max, .max, 1_000, .until(300_000)),
+            (.max, .min, 1_000, .none), (1_000, -1, 1_000, .none),
         ] as [(Int64, Int64, Int64, Wait)])
     func patience(born: Int64, pollTime: Int64, now: Int64, wait: Wait) {
         let patience = PopPatience.of(
             bornTime: born, pollTime: pollTime, at: PopWorld.now(now, tick: 0))
         switch wait {
-        case .over: #expect(patience == .over)
         case .none: #expect(patience == .none)
         case .until(let milliseconds):
             #expect(patience == .until(Tick(.milliseconds(milliseconds))))
@@ -166,7 +165,6 @@ struct PopHoldTests {
     }
 
     enum Wait: Sendable {
-        case over
         case none
         case until(Int64)
     }

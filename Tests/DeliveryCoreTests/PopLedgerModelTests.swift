@@ -7,10 +7,30 @@ private struct PopModel {
     struct Flight {
         var popTime: Int64
         var visibleAt: Int64
+        /// The connection whose end brings it back.
+        var holder: UInt64?
     }
 
     var next: [PopKey: Int64] = [:]
     var inFlight: [PopKey: [Int64: Flight]] = [:]
+
+    mutating func close(_ connection: UInt64, at time: Int64) {
+        for (key, flights) in self.inFlight {
+            for (offset, flight) in flights where flight.holder == connection {
+                self.inFlight[key]?[offset]?.visibleAt = min(flight.visibleAt, time)
+                self.inFlight[key]?[offset]?.holder = nil
+            }
+        }
+    }
+
+    /// Another master knows no connections.
+    mutating func disown() {
+        for (key, flights) in self.inFlight {
+            self.inFlight[key] = flights.mapValues {
+                .init(popTime: $0.popTime, visibleAt: $0.visibleAt)
+            }
+        }
+    }
 
     func committed(_ key: PopKey) -> Int64? {
         self.next[key].map { min($0, self.inFlight[key]?.keys.min() ?? $0) }
@@ -45,6 +65,7 @@ struct PopLedgerModelTests {
             if random.next() % 200 == 0 {
                 world.keep()
                 world.ledger = try world.successor()
+                model.disown()
             }
         }
         world.keep()
@@ -61,13 +82,14 @@ struct PopLedgerModelTests {
         _ random: inout SplitMix, _ model: inout PopModel, _ world: inout PopWorld, _ time: Int64
     ) throws {
         let key = Self.keys[Int(random.next() % 4)]
-        switch random.next() % 20 {
+        switch random.next() % 21 {
         case 0..<6: try Self.pop(key, &random, &model, &world, time)
         case 6..<12: Self.acknowledge(key, &random, &model, &world)
         case 12, 13: try Self.change(key, &random, &model, &world, time)
         case 14..<16: Self.expire(&random, &model, &world, time)
         case 16 where random.next() % 10 == 0: Self.reset(key, &random, &model, &world)
         case 17 where random.next() % 20 == 0: Self.remove(&random, &model, &world)
+        case 20: Self.close(&random, &model, &world, time)
         default: Self.popOrdered(&random, &world, time)
         }
         for key in Self.keys {
@@ -87,13 +109,16 @@ struct PopLedgerModelTests {
         let offsets = (from.value..<end).filter { _ in random.next() % 3 > 0 }
         let popTime = world.ledger.popTime(at: now)
         let invisible = Int64(random.next() % 2_000)
+        let holder = Self.holder(&random)
         try world.ledger.take(
             key, from: from, offsets: offsets.map { QueueOffset($0) }, next: QueueOffset(end),
-            popTime: popTime, invisibleTime: .milliseconds(invisible))
+            popTime: popTime, invisibleTime: .milliseconds(invisible),
+            holder: holder.map(ConnectionKey.init(_:)))
         model.next[key] = end
         for offset in offsets {
             model.inFlight[key, default: [:]][offset] = .init(
-                popTime: popTime.milliseconds, visibleAt: popTime.milliseconds + invisible)
+                popTime: popTime.milliseconds, visibleAt: popTime.milliseconds + invisible,
+                holder: holder)
         }
     }
 
@@ -118,14 +143,38 @@ struct PopLedgerModelTests {
         guard let offset = Self.any(model.inFlight[key], &random),
             let flight = model.inFlight[key]?[offset]
         else { return }
+        let holder = Self.holder(&random)
         let change = try world.ledger.change(
             key, offset: QueueOffset(offset), popTime: Timestamp(milliseconds: flight.popTime),
             invisibleTime: .milliseconds(Int64(random.next() % 3_000)), isOrdered: false,
-            at: PopWorld.now(time))
+            holder: holder.map(ConnectionKey.init(_:)), at: PopWorld.now(time))
         #expect(change.popTime.milliseconds > flight.popTime)
         model.inFlight[key]?[offset] = .init(
             popTime: change.popTime.milliseconds,
-            visibleAt: change.popTime.milliseconds + change.invisibleTime)
+            visibleAt: change.popTime.milliseconds + change.invisibleTime, holder: holder)
+    }
+
+    /// Some give back what they hold when their connection closes, others do not.
+    private static func holder(_ random: inout SplitMix) -> UInt64? {
+        random.next() % 3 == 0 ? nil : random.next() % 3
+    }
+
+    /// What the connection holds is due at once, but for what was due already.
+    private static func close(
+        _ random: inout SplitMix, _ model: inout PopModel, _ world: inout PopWorld, _ time: Int64
+    ) {
+        let connection = random.next() % 3
+        world.ledger.giveBack(of: ConnectionKey(connection), at: PopWorld.now(time))
+        let held = model.inFlight.flatMap { key, flights in
+            flights.filter { $0.value.holder == connection && $0.value.visibleAt > time + 1_000 }
+                .map { "\(key) \($0.key)" }
+        }
+        model.close(connection, at: time)
+        guard random.next() % 2 == 0 else { return }
+        let due = world.due(at: time + 1, countMax: 1_000_000).map {
+            "\($0.key) \($0.offset.value)"
+        }
+        #expect(Set(held).isSubset(of: due))
     }
 
     private static func expire(
@@ -175,12 +224,14 @@ struct PopLedgerModelTests {
         case .again:
             _ = try? world.ledger.takeAgain(
                 Self.ordered, countMax: Int(random.next() % 5), popTime: popTime,
-                invisibleTime: .milliseconds(100), attemptID: attempt)
+                invisibleTime: .milliseconds(100), attemptID: attempt,
+                holder: Self.holder(&random).map(ConnectionKey.init(_:)))
         case .fresh(let from):
             _ = try? world.ledger.takeOrdered(
                 Self.ordered, from: from, offsets: (0..<3).map { from.advanced(by: $0) },
                 next: from.advanced(by: 3), popTime: popTime,
-                invisibleTime: .milliseconds(100), attemptID: attempt)
+                invisibleTime: .milliseconds(100), attemptID: attempt,
+                holder: Self.holder(&random).map(ConnectionKey.init(_:)))
         case nil:
             let first = world.ledger.committedOffset(Self.ordered)?.value ?? 0
             for offset in first..<(first + 3) where random.next() % 2 == 0 {

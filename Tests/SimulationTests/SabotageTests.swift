@@ -57,6 +57,9 @@ struct SabotageTests {
             sabotage: .popHiddenTooShortly, invariants: [.poppedIsHidden], faults: [.killProcess],
             workloads: [.pops]),
         Case(
+            sabotage: .poppersTakenForDead, invariants: [.poppedIsHidden],
+            faults: [.killProcess], workloads: [.pops]),
+        Case(
             sabotage: .offsetMadeUp, invariants: [.offsetsAreDelivered], faults: [.killProcess],
             workloads: [.offsets]),
         Case(sabotage: .popReturnLost, invariants: [.poppedComesAgain], workloads: [.pops]),

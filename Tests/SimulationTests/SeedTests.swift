@@ -79,6 +79,7 @@ struct SeedTests {
     func probesOfWorkloads() {
         let rare = [
             "popped message came back after a failover", "visible time changed",
+            "popped message came back when its connection closed",
             "handle of an earlier master acknowledged", "pop acknowledged too late",
             "dead letter", "retry fired by another master than accepted it",
             "delay fired by another master than accepted it",

@@ -27,6 +27,8 @@ package struct ConsumerGroups: Sendable {
     /// What happened since it was last taken; beyond a bound it is forgotten.
     private var changes: [MembershipChange] = []
     private static let changesMax = 4_096
+    /// Who fell silent since this was last asked.
+    private var silent: [SilentMember] = []
 
     package init(limits: MembershipLimits = MembershipLimits()) { self.limits = limits }
 
@@ -115,6 +117,7 @@ package struct ConsumerGroups: Sendable {
             return []
         }
         for connection in connections {
+            if reason == .silent { self.silent.append(.init(group: name, connection: connection)) }
             if let member = group.members.remove(connection) { self.note(reason, member, group) }
             self.groupsOfConnection[connection]?.remove(name)
             if self.groupsOfConnection[connection]?.isEmpty == true {
@@ -139,6 +142,9 @@ package struct ConsumerGroups: Sendable {
     package mutating func takeChanges() -> [MembershipChange] {
         exchange(&self.changes, with: [])
     }
+
+    /// Members that were given up since this was last asked. To be taken after each `advance`.
+    package mutating func takeSilent() -> [SilentMember] { exchange(&self.silent, with: []) }
 
     private func notification(for group: ConsumerGroup) -> [Effect] {
         guard group.wantsNotification else { return [] }

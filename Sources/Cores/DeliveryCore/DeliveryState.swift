@@ -33,6 +33,7 @@ package struct DeliveryState: Sendable {
     package mutating func becameMaster(at now: Now) {
         self.transactions.becameMaster(at: now)
         self.idempotence.becameMaster(at: now.tick)
+        self.pops.disownAll()
     }
 
     package func checkInvariants() {

@@ -44,6 +44,12 @@ package struct GroupMember: Hashable, Sendable {
     }
 }
 
+/// A member that was given up because nothing was heard of it.
+package struct SilentMember: Hashable, Sendable {
+    package var group: String
+    package var connection: ConnectionKey
+}
+
 /// How long clients may stay silent, and how much one connection may ask for.
 package struct MembershipLimits: Hashable, Sendable {
     /// RocketMQ's clients send a heartbeat every 30 s.

@@ -34,6 +34,7 @@ package struct BrokerEngine: Sendable {
     var holds: PullHold<PullJob>
     /// Pops and notifications that wait.
     var polls = PopHold<PopAsk>()
+    var clocks = ClientClocks()
     /// Answers to pops and their handles, until this turn's records are in the log.
     var popAnswers: [(caller: Caller, answer: PendingAnswer.Answer)] = []
     var routes = KnownRoutes()
@@ -105,7 +106,7 @@ package struct BrokerEngine: Sendable {
         self.now = now
         let key = ConnectionKey(connection.value)
         self.holds.closed(key)
-        self.polls.closed(key)
+        self.popperClosed(key)
         _ = self.awaiting.take { $0.caller.connection == connection }
         self.tell(self.consumers.closed(key))
         self.producers.closed(key)

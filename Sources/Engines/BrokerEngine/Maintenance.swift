@@ -13,6 +13,7 @@ extension BrokerEngine {
         self.tendMaster()
         self.expireHolds()
         self.tell(self.consumers.advance(to: now.tick))
+        self.giveUpSilentPoppers()
         self.producers.advance(to: now.tick)
         self.locks.advance(to: now.tick)
         self.logLocks()

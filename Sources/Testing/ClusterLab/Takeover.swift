@@ -164,7 +164,7 @@ private struct TakeoverMember {
 
 /// How long the messages of a struck consumer took to reach another.
 package struct TakeoverReport: Sendable {
-    /// What the push consumer's lease is, and the time for which popped messages are hidden.
+    /// After how much silence brokers give a consumer up.
     private static let lease: Duration = .seconds(10)
     private static let grace: Duration = .seconds(1)
 
@@ -173,10 +173,9 @@ package struct TakeoverReport: Sendable {
     /// From the blow on, ascending; one for each message that the victim held.
     package var delays: [Duration]
 
-    /// A closed connection tells at once that a push consumer is gone; otherwise its lease has to
-    /// pass.
+    /// A closed connection tells at once that a consumer is gone; otherwise its lease has to pass.
     package var limit: Duration {
-        (self.way, self.fault) == (.push, .kill) ? Self.grace : Self.lease + Self.grace
+        self.fault == .kill ? Self.grace : Self.lease + Self.grace
     }
 
     package var isGood: Bool { !self.delays.isEmpty && self.delays.allSatisfy { $0 <= self.limit } }

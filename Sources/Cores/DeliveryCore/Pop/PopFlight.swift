@@ -6,8 +6,8 @@ struct PopPiece: Hashable, Sendable {
     var visibleAt: Int64
     /// The pop time of the handle that was exchanged for this one; 0 if none was.
     var changedFrom: Int64
-    /// When to look at it again. Later than `visibleAt` while its return is under way. Not part of
-    /// the state.
+    /// When to look at it again. Later than `visibleAt` while its return is under way, earlier when
+    /// the connection closed that held it. Not part of the state.
     var dueAt: Int64
 
     init(bits: UInt64, popTime: Int64, visibleAt: Int64, changedFrom: Int64 = 0) {
@@ -108,6 +108,21 @@ struct PopFlight: Sendable {
             self.put(piece, in: window)
         }
         return due
+    }
+
+    /// Those of one pop are to be looked at from `time` on, but for those that are already.
+    mutating func hasten(
+        _ bits: UInt64, in window: Int64, popTime: Int64, to time: Int64
+    ) -> Bool {
+        let hidden = (self.windows[window] ?? []).filter {
+            $0.bits & bits != 0 && $0.popTime == popTime && $0.visibleAt > time
+        }
+        for var piece in hidden {
+            piece.bits &= bits
+            piece.dueAt = time
+            self.put(piece, in: window)
+        }
+        return !hidden.isEmpty
     }
 
     /// A window's pieces as they belong into the log: one for each delivery, sorted.

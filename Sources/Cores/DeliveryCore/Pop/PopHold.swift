@@ -2,13 +2,12 @@ package import MessageFormat
 
 /// Whether, and until when, a pop or a notification may wait for messages.
 package enum PopPatience: Hashable, Sendable {
-    /// It waited too long before it was looked at: `POLLING_TIMEOUT`.
-    case over
-    /// It does not want to wait.
+    /// It does not want to wait, or has waited long enough: it is looked at once.
     case none
     case until(Tick)
 
-    /// How late a request may be looked at, in milliseconds.
+    /// How much later than it wanted a request may be looked at and still be somebody's, in
+    /// milliseconds.
     static let lateMax = Int64(500)
     /// No request waits longer than this, in milliseconds.
     static let pollTimeMax = Int64(300_000)
@@ -16,14 +15,15 @@ package enum PopPatience: Hashable, Sendable {
     /// `bornTime` is of the client's clock. One that is ahead makes nobody wait longer than it
     /// asked for.
     package static func of(bornTime: Int64, pollTime: Int64, at now: Now) -> Self {
-        // Clients say what they like; so far from any real time, no sum overflows.
-        let limits = -(Int64(1) << 60)...(Int64(1) << 60)
-        let clamp = { max(limits.lowerBound, min($0, limits.upperBound)) }
-        let pollTime = clamp(pollTime)
-        let late = clamp(now.wall.milliseconds) - clamp(bornTime) - pollTime
-        if late > Self.lateMax { return .over }
+        let pollTime = Self.plausible(pollTime)
+        let late = Self.plausible(now.wall.milliseconds) - Self.plausible(bornTime) - pollTime
         let left = min(-max(late, -Self.pollTimeMax), pollTime)
         return left > 0 ? .until(now.tick + .milliseconds(left)) : .none
+    }
+
+    /// Clients say what they like; so far from any real time, no sum overflows.
+    static func plausible(_ milliseconds: Int64) -> Int64 {
+        max(-(Int64(1) << 60), min(milliseconds, Int64(1) << 60))
     }
 }
 
@@ -149,6 +149,11 @@ package struct PopHold<Held: Sendable>: Sendable {
     /// Time has passed: gives back the polls whose deadline is over, oldest first.
     package mutating func expire(at now: Tick) -> [Poll] {
         self.polls(self.index.removeDue(at: now))
+    }
+
+    /// The client behind a connection is given up in a group: gives back its polls.
+    package mutating func remove(of connection: ConnectionKey, group: String) -> [Poll] {
+        self.polls(self.index.removeAll(of: connection) { $0.group == group })
     }
 
     /// A connection closed: nobody waits for its answers any more.

@@ -89,8 +89,13 @@ struct PopHoldIndex: Sendable {
         self.deadlines.takeDue(at: now).compactMap { self.remove($0) }
     }
 
-    mutating func removeAll(of connection: ConnectionKey) -> [Entry] {
-        (self.byConnection[connection] ?? []).sorted().compactMap { self.remove($0) }
+    mutating func removeAll(
+        of connection: ConnectionKey, where isMeant: (PopPlace) -> Bool = { _ in true }
+    ) -> [Entry] {
+        let ids = (self.byConnection[connection] ?? []).filter {
+            self.places[$0].map(isMeant) ?? false
+        }
+        return ids.sorted().compactMap { self.remove($0) }
     }
 
     mutating func remove(_ id: UInt64) -> Entry? {

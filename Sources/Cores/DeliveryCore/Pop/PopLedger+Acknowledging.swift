@@ -43,16 +43,16 @@ extension PopLedger {
     ///
     /// The handle that was shown is over: acknowledgements with it come too late. Showing it again
     /// for another change is allowed, since the answer may have been lost. In order, handles keep
-    /// their pop time and stay good.
+    /// their pop time and stay good. `holder`: the message comes back when this connection closes.
     package mutating func change(
         _ key: PopKey, offset: QueueOffset, popTime: Timestamp, invisibleTime: Duration,
-        isOrdered: Bool, reviveQueue: Int32 = 0, at now: Now
+        isOrdered: Bool, reviveQueue: Int32 = 0, holder: ConnectionKey? = nil, at now: Now
     ) throws(PopRefusal) -> PopChange {
         guard let number = self.number(of: key) else { throw .notInFlight }
         let now = self.time(at: now)
         if isOrdered {
             return try self.changeOrdered(
-                number, offset, popTime, now + self.granted(invisibleTime))
+                number, offset, popTime, now + self.granted(invisibleTime), holder)
         }
         guard let piece = self.queues[number].flight.piece(of: offset.value),
             [piece.popTime, piece.changedFrom].contains(popTime.milliseconds),
@@ -67,7 +67,9 @@ extension PopLedger {
         let changed = PopPiece(
             bits: PopFlight.bit(of: offset.value), popTime: time,
             visibleAt: time + self.granted(invisibleTime), changedFrom: popTime.milliseconds)
+        self.release(changed.bits, in: window, popTime: piece.popTime, of: number)
         self.put(changed, in: window, of: number)
+        self.hold(changed.bits, in: window, popTime: time, of: number, by: holder)
         self.plan(.inFlight) { PopRecords.inFlight(key, [(window, changed)], to: &$0) }
         return PopChange(
             popTime: Timestamp(milliseconds: time), invisibleTime: changed.visibleAt - time,
@@ -75,13 +77,17 @@ extension PopLedger {
     }
 
     private mutating func changeOrdered(
-        _ number: Int, _ offset: QueueOffset, _ popTime: Timestamp, _ visibleAt: Int64
+        _ number: Int, _ offset: QueueOffset, _ popTime: Timestamp, _ visibleAt: Int64,
+        _ holder: ConnectionKey?
     ) throws(PopRefusal) -> PopChange {
         guard var order = self.queues[number].order,
             order.change(offset.value, popTime: popTime.milliseconds, visibleAt: visibleAt)
         else { throw .notInFlight }
         self.setOrder(order, of: number)
         self.planOrder(number)
+        let (window, bit) = (PopFlight.window(of: offset.value), PopFlight.bit(of: offset.value))
+        self.release(bit, in: window, popTime: order.popTime, of: number)
+        self.hold(bit, in: window, popTime: order.popTime, of: number, by: holder)
         return PopChange(
             popTime: popTime, invisibleTime: visibleAt - popTime.milliseconds,
             reviveQueue: PopHandle.orderQueue)
@@ -90,6 +96,7 @@ extension PopLedger {
     /// Ends what is in flight under one pop. Returns whether anything was.
     @discardableResult
     mutating func apply(_ leave: PopLeave, to number: Int) -> Bool {
+        self.release(leave.bits, in: leave.window, popTime: leave.popTime, of: number)
         let removed = self.update(number) { queue in
             queue.flight.remove(leave.bits, in: leave.window) { $0.popTime == leave.popTime }
         }

@@ -51,9 +51,10 @@ extension PopLedger {
     }
 
     /// These were read from `from` on and go to a consumer; the next pop begins at `next`.
+    /// `holder`: they come back when this connection closes.
     package mutating func take(
         _ key: PopKey, from: QueueOffset, offsets: [QueueOffset], next: QueueOffset,
-        popTime: Timestamp, invisibleTime: Duration
+        popTime: Timestamp, invisibleTime: Duration, holder: ConnectionKey? = nil
     ) throws(PopRefusal) {
         let number = try self.leave(key, from: from, offsets, next: next)
         guard !offsets.isEmpty else { return self.move(number, to: next.value) }
@@ -71,14 +72,18 @@ extension PopLedger {
             }
         }
         self.update(number) { $0.next = next.value }
-        for (window, piece) in pieces { self.put(piece, in: window, of: number) }
+        for (window, piece) in pieces {
+            self.put(piece, in: window, of: number)
+            self.hold(piece.bits, in: window, popTime: piece.popTime, of: number, by: holder)
+        }
         self.plan(PopRecords.taken(key, next: next.value, pieces))
     }
 
     /// The same for a pop in order. Returns how often each was delivered before: not at all.
     package mutating func takeOrdered(
         _ key: PopKey, from: QueueOffset, offsets: [QueueOffset], next: QueueOffset,
-        popTime: Timestamp, invisibleTime: Duration, attemptID: String
+        popTime: Timestamp, invisibleTime: Duration, attemptID: String,
+        holder: ConnectionKey? = nil
     ) throws(PopRefusal) -> [PopOrderCount] {
         let number = try self.leave(key, from: from, offsets, next: next)
         guard self.queues[number].order == nil else { throw .blocked }
@@ -94,6 +99,7 @@ extension PopLedger {
             })
         self.update(number) { $0.next = next.value }
         self.setOrder(batch, of: number)
+        self.holdOrder(of: number, by: holder)
         self.planOrder(number)
         return offsets.map { PopOrderCount(offset: $0, deliveredBefore: 0) }
     }
@@ -103,7 +109,7 @@ extension PopLedger {
     /// Messages that cannot be read any more are to be acknowledged instead by the caller.
     package mutating func takeAgain(
         _ key: PopKey, countMax: Int, popTime: Timestamp, invisibleTime: Duration,
-        attemptID: String
+        attemptID: String, holder: ConnectionKey? = nil
     ) throws(PopRefusal) -> [PopOrderCount] {
         guard let number = self.number(of: key), let order = self.queues[number].order else {
             throw .positionMoved
@@ -116,7 +122,9 @@ extension PopLedger {
         let (batch, delivered) = order.redelivered(
             countMax: max(1, countMax), popTime: time,
             visibleAt: time + self.granted(invisibleTime), attemptID: attemptID)
+        self.releaseOrder(of: number)
         self.setOrder(batch, of: number)
+        self.holdOrder(of: number, by: holder)
         self.planOrder(number)
         return delivered.map {
             PopOrderCount(offset: QueueOffset($0.offset), deliveredBefore: $0.deliveredBefore)
@@ -146,6 +154,7 @@ extension PopLedger {
             $0 = PopQueue(key: key)
             $0.next = offset.value
         }
+        self.holders.forget(queue: number)
         // Later pops of the same messages must not have the handles of those before.
         self.latestPopTime += 1
         self.plan(.positions) {

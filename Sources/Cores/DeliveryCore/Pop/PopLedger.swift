@@ -12,13 +12,15 @@ package import MessageFormat
 /// selected, or `release`. Messages whose time passed are handed out by `advance`; the caller reads
 /// each, appends it to its retry topic, and says `returned` in the same turn.
 ///
-/// A connection that closes takes nothing back: handles may be shown through any connection, so
-/// messages stay in flight until they are acknowledged or their time passes.
+/// Handles may be shown through any connection, so messages stay in flight until they are
+/// acknowledged or their time passes. Who wants them back when its connection closes says so with
+/// the pop, and again with each change of the visible time.
 package struct PopLedger: Sendable {
     let settings: PopSettings
     var queues: [PopQueue] = []
     private(set) var numbers: [PopKey: Int] = [:]
     private var unused: [Int] = []
+    var holders: PopHolders
     var deadlines = Heap<PopDeadline>()
     private var clock = PopClock()
     /// The latest pop time that was given out. Memory only: it keeps the clock from going back.
@@ -34,7 +36,11 @@ package struct PopLedger: Sendable {
     /// Runs of messages in flight: what a snapshot has to tell.
     package private(set) var pieces = 0
 
-    package init(settings: PopSettings = PopSettings()) { self.settings = settings }
+    package init(settings: PopSettings = PopSettings()) {
+        self.settings = settings
+        self.holders = PopHolders(
+            countMax: settings.holdingsMax, perConnectionMax: settings.holdingsPerConnectionMax)
+    }
 
     /// Queues that groups have popped from.
     package var queueCount: Int { self.numbers.count }
@@ -100,6 +106,7 @@ extension PopLedger {
     mutating func forget(_ key: PopKey) {
         guard let number = self.numbers[key] else { return }
         self.update(number) { $0 = PopQueue(key: key) }
+        self.holders.forget(queue: number)
         self.numbers[key] = nil
         self.maybeCommitted.remove(number)
         self.unused.append(number)
@@ -184,6 +191,7 @@ extension PopLedger {
             self.queues[number].checkInvariants()
         }
         precondition(self.unused.allSatisfy { self.queues[$0].inFlight == 0 })
+        self.holders.checkInvariants()
         self.checkDeadlines()
     }
 }

@@ -51,6 +51,16 @@ struct PopOrderBatch: Hashable, Sendable {
         return true
     }
 
+    /// These of its messages are hidden no longer. Returns whether any was.
+    mutating func show(_ offsets: Set<Int64>, at now: Int64) -> Bool {
+        let hidden = self.items.indices.filter {
+            !self.items[$0].isAcknowledged && self.items[$0].visibleAt > now
+                && offsets.contains(self.items[$0].offset)
+        }
+        for index in hidden { self.items[index].visibleAt = now }
+        return !hidden.isEmpty
+    }
+
     /// The first `countMax` messages are delivered again; who was acknowledged is left out.
     func redelivered(
         countMax: Int, popTime: Int64, visibleAt: Int64, attemptID: String

@@ -17,6 +17,10 @@ package struct PopSettings: Hashable, Sendable {
     /// In how many of a hundred pops the retry topic comes first.
     package var retryFirstPercent = UInt64(20)
     package var attemptIDBytesMax = 255
+    /// Runs of messages that come back when the connections close which popped them: some 150 bytes
+    /// each. Beyond it messages come back when their time is over.
+    package var holdingsMax = 262_144
+    package var holdingsPerConnectionMax = 65_536
 
     package init() {}
 }

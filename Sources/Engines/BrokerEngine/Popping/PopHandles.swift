@@ -61,7 +61,9 @@ extension BrokerEngine {
             change = try self.delivery.pops.change(
                 key, offset: handle.offset, popTime: handle.popTime,
                 invisibleTime: .milliseconds(request.invisibleTime),
-                isOrdered: handle.isOrdered, at: self.now)
+                isOrdered: handle.isOrdered,
+                holder: request.returnsOnClose
+                    ? ConnectionKey(caller.connection.value) : nil, at: self.now)
         } catch {
             throw self.refusal(of: error)
         }

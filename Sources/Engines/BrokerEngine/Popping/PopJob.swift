@@ -27,11 +27,17 @@ struct PopAsk: Sendable {
     var expression: FilterExpression?
     var isOrdered = false
     var attemptID = ""
+    /// What it takes comes back when its connection closes.
+    var returnsOnClose = false
     /// Until when it may wait; nil when it must be answered at once.
     var deadline: Tick?
 
     /// A pop of a retry topic looks nowhere else.
     var isOfRetryTopic: Bool { PopTopic.isRetry(self.topic) }
+
+    var connection: ConnectionKey { ConnectionKey(self.caller.connection.value) }
+    /// Who holds what it takes, if that is to come back with the connection's end.
+    var holder: ConnectionKey? { self.returnsOnClose ? self.connection : nil }
 
     func storedTopic(_ kind: PopTopicKind) -> String {
         PopTopic.stored(group: self.group, topic: self.topic, kind: kind)
@@ -70,7 +76,7 @@ struct PopReading: Sendable {
 
 /// A pop on its way through the broker: which queues are left, and what has been taken so far.
 struct PopJob: Sendable {
-    let ask: PopAsk
+    var ask: PopAsk
     /// Where it waited, if it did.
     let poll: PopHold<PopAsk>.Poll?
     let popTime: Timestamp

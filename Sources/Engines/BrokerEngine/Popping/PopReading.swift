@@ -150,6 +150,9 @@ extension BrokerEngine {
         _ reading: PopReading, _ queue: ConsumeQueue, _ job: inout PopJob
     ) {
         job.reading = nil
+        guard !self.delivery.pops.isClosed(job.ask.connection) else {
+            return self.abandon(reading, &job)
+        }
         job.rest += max(0, queue.visibleEnd.value - reading.next.value)
         if reading.selected.isEmpty, reading.hasScannedEnough(self.settings) {
             job.isExhausted = true
@@ -161,6 +164,17 @@ extension BrokerEngine {
             self.delivery.pops.release(reading.key)
             job.count -= reading.selected.count
         }
+    }
+
+    /// Its connection closed while it read: nobody would get what it takes. Who came meanwhile found
+    /// the queue taken.
+    private mutating func abandon(_ reading: PopReading, _ job: inout PopJob) {
+        job.count -= reading.selected.count
+        job.visits = []
+        job.ask.deadline = nil
+        guard job.ask.purpose == .pop else { return }
+        self.delivery.pops.release(reading.key)
+        self.wakeOne(group: reading.key.group, reading.key.topic)
     }
 
     /// What was selected is in flight from now on.
@@ -189,11 +203,12 @@ extension BrokerEngine {
         } else if ask.isOrdered {
             part.orderCounts = try self.delivery.pops.takeOrdered(
                 reading.key, from: reading.from, offsets: part.offsets, next: reading.next,
-                popTime: job.popTime, invisibleTime: ask.invisibleTime, attemptID: ask.attemptID)
+                popTime: job.popTime, invisibleTime: ask.invisibleTime, attemptID: ask.attemptID,
+                holder: ask.holder)
         } else {
             try self.delivery.pops.take(
                 reading.key, from: reading.from, offsets: part.offsets, next: reading.next,
-                popTime: job.popTime, invisibleTime: ask.invisibleTime)
+                popTime: job.popTime, invisibleTime: ask.invisibleTime, holder: ask.holder)
         }
     }
 
@@ -206,7 +221,8 @@ extension BrokerEngine {
         guard !looked.isEmpty else { return self.delivery.pops.release(reading.key) }
         part.orderCounts = try self.delivery.pops.takeAgain(
             reading.key, countMax: looked.count, popTime: job.popTime,
-            invisibleTime: job.ask.invisibleTime, attemptID: job.ask.attemptID)
+            invisibleTime: job.ask.invisibleTime, attemptID: job.ask.attemptID,
+            holder: job.ask.holder)
         let found = Set(part.offsets)
         for offset in looked where !found.contains(offset) {
             _ = self.delivery.pops.acknowledge(

@@ -48,7 +48,7 @@ extension BrokerEngine {
     }
 
     /// The time to wait is over.
-    private mutating func answerNothing(_ ask: PopAsk) {
+    mutating func answerNothing(_ ask: PopAsk) {
         if ask.purpose == .notification { return self.answer(ask, hasMessage: false) }
         self.answer(
             ask.caller,
@@ -99,8 +99,9 @@ extension BrokerEngine {
 extension BrokerEngine {
     mutating func notifyOfMessages(_ command: ReceivedCommand, from caller: Caller) throws {
         let request = try NotificationRequest(command)
-        let patience = PopPatience.of(
-            bornTime: request.bornTime, pollTime: request.pollTime, at: self.now)
+        let patience = self.clocks.patience(
+            bornTime: request.bornTime, pollTime: request.pollTime,
+            of: ConnectionKey(caller.connection.value), at: self.now)
         try self.checkShown()
         _ = try self.checkPop(
             group: request.consumerGroup, topic: request.topic, queueID: request.queueID)
@@ -109,7 +110,7 @@ extension BrokerEngine {
             topic: request.topic, queueID: request.queueID, messagesMax: 1,
             filter: Subscription(topic: request.topic), isOrdered: request.isOrdered,
             attemptID: request.attemptID ?? "", deadline: patience.deadline)
-        if patience == .over { self.answer(ask, hasMessage: false) } else { self.run(ask) }
+        self.run(ask)
     }
 
     mutating func look(_ ask: PopAsk, woken poll: PopHold<PopAsk>.Poll?) {

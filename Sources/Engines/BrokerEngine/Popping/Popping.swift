@@ -11,11 +11,9 @@ extension BrokerEngine {
 
     mutating func pop(_ command: ReceivedCommand, from caller: Caller) throws {
         let request = try PopRequest(command)
-        let patience = PopPatience.of(
-            bornTime: request.bornTime, pollTime: request.pollTime, at: self.now)
-        guard patience != .over else {
-            throw Refusal(.pollingTimeout, "the pop waited too long before it was looked at")
-        }
+        let patience = self.clocks.patience(
+            bornTime: request.bornTime, pollTime: request.pollTime,
+            of: ConnectionKey(caller.connection.value), at: self.now)
         guard request.maxMessages <= Self.popMessagesMax else {
             throw Refusal(
                 .invalidParameter,
@@ -32,7 +30,8 @@ extension BrokerEngine {
             invisibleTime: .milliseconds(request.invisibleTime),
             start: PopStart(rawValue: request.startMode) ?? .min, filter: filter,
             expression: try self.expression(of: filter), isOrdered: request.isOrdered,
-            attemptID: request.attemptID ?? "", deadline: patience.deadline)
+            attemptID: request.attemptID ?? "", returnsOnClose: request.returnsOnClose,
+            deadline: patience.deadline)
         self.run(ask)
     }
 

@@ -112,7 +112,8 @@ extension PopEngine {
         let request = PopRequest(
             group: self.configuration.group, topic: place.topic, brokerName: place.brokerName,
             messagesMax: wait.messagesMax, invisibleTime: wait.invisibleTime, hold: hold,
-            startsAtFirst: self.configuration.startsAtFirst, subscription: subscription)
+            startsAtFirst: self.configuration.startsAtFirst, subscription: subscription,
+            returnsOnClose: self.configuration.returnsOnClose)
         let token = self.tokens.next()
         self.polling[token] = Poll(place: place, request: request)
         self.polls[place, default: PollLine()].underWay += 1

@@ -20,6 +20,8 @@ package struct PopEngine: Sendable {
         package var routes = RouteBook.Timing()
         package var heartbeatInterval = Duration.seconds(30)
         package var lease: Duration?
+        /// What was popped is others' as soon as the connection closes, or the lease ends.
+        package var returnsOnClose = false
         /// Beyond the time that a broker may hold a question.
         package var answerTime = Duration.seconds(3)
         package var settlementTimeout = Duration.seconds(3)

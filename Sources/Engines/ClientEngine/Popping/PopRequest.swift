@@ -13,10 +13,13 @@ package struct PopRequest: Hashable, Sendable {
     package var hold: Duration
     package var startsAtFirst: Bool
     package var subscription: SubscriptionData
+    /// Others get the messages as soon as the connection closes, or this client's lease ends.
+    package var returnsOnClose: Bool
 
     package init(
         group: String, topic: String, brokerName: String, messagesMax: Int, invisibleTime: Int64,
-        hold: Duration, startsAtFirst: Bool, subscription: SubscriptionData
+        hold: Duration, startsAtFirst: Bool, subscription: SubscriptionData,
+        returnsOnClose: Bool = false
     ) {
         self.group = group
         self.topic = topic
@@ -26,10 +29,11 @@ package struct PopRequest: Hashable, Sendable {
         self.hold = hold
         self.startsAtFirst = startsAtFirst
         self.subscription = subscription
+        self.returnsOnClose = returnsOnClose
     }
 
     package func command(at now: Timestamp) -> RemotingCommand {
-        .request(
+        var command = RemotingCommand.request(
             .popMessage,
             fields: [
                 "bornTime": String(now.milliseconds), "consumerGroup": self.group,
@@ -40,6 +44,8 @@ package struct PopRequest: Hashable, Sendable {
                 "pollTime": String(Tick(self.hold).nanoseconds / 1_000_000), "queueId": "-1",
                 "topic": self.topic,
             ])
+        command["apusReturnOnClose"] = self.returnsOnClose ? "true" : nil
+        return command
     }
 }
 

@@ -5,22 +5,23 @@ package import RemotingProtocol
 package enum PopSettlement: Hashable, Sendable {
     /// Done with these, all of one broker.
     case acknowledge([PopTicket])
-    /// Hidden for that many milliseconds from now on.
-    case hide(PopTicket, milliseconds: Int64)
+    /// Hidden for that many milliseconds from now on; or only until the connection closes, if it
+    /// does before.
+    case hide(PopTicket, milliseconds: Int64, returnsOnClose: Bool = false)
     /// To the group's dead letters. The message stays popped.
     case deadLetter(PopTicket, physicalOffset: PhysicalOffset, messageID: String)
 
     package var brokerName: String {
         switch self {
         case .acknowledge(let tickets): tickets.first?.brokerName ?? ""
-        case .hide(let ticket, _), .deadLetter(let ticket, _, _): ticket.brokerName
+        case .hide(let ticket, _, _), .deadLetter(let ticket, _, _): ticket.brokerName
         }
     }
 
     package var topic: String {
         switch self {
         case .acknowledge(let tickets): tickets.first?.topic ?? ""
-        case .hide(let ticket, _), .deadLetter(let ticket, _, _): ticket.topic
+        case .hide(let ticket, _, _), .deadLetter(let ticket, _, _): ticket.topic
         }
     }
 
@@ -33,9 +34,10 @@ package enum PopSettlement: Hashable, Sendable {
                     body: BatchAcknowledgement(group: group, tickets: tickets).encoded)
             }
             return Self.command(.ackMessage, ticket, group)
-        case .hide(let ticket, let milliseconds):
+        case .hide(let ticket, let milliseconds, let returnsOnClose):
             var command = Self.command(.changeMessageInvisibleTime, ticket, group)
             command["invisibleTime"] = String(milliseconds)
+            command["apusReturnOnClose"] = returnsOnClose ? "true" : nil
             return command
         case .deadLetter(let ticket, let physicalOffset, let messageID):
             return .request(
@@ -62,7 +64,7 @@ package enum PopSettlement: Hashable, Sendable {
 
     /// The ticket that counts after a message was hidden anew.
     package func ticket(after answer: ReceivedCommand) throws(HeaderFieldError) -> PopTicket? {
-        guard case .hide(let ticket, _) = self else { return nil }
+        guard case .hide(let ticket, _, _) = self else { return nil }
         return ticket.changed(
             popTime: Timestamp(milliseconds: try answer.requiredInt64("popTime")),
             invisibleTime: try answer.requiredInt64("invisibleTime"),

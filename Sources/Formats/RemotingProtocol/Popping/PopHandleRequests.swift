@@ -45,21 +45,28 @@ package struct ChangeInvisibleTimeRequest: Hashable, Sendable {
     package var message: AcknowledgeRequest
     /// Milliseconds from now on.
     package var invisibleTime: Int64
+    /// Of our clients: the message comes back when the connection closes.
+    package var returnsOnClose: Bool
 
-    package init(message: AcknowledgeRequest, invisibleTime: Int64) {
+    package init(
+        message: AcknowledgeRequest, invisibleTime: Int64, returnsOnClose: Bool = false
+    ) {
         self.message = message
         self.invisibleTime = invisibleTime
+        self.returnsOnClose = returnsOnClose
     }
 
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
         self.init(
             message: try AcknowledgeRequest(command),
-            invisibleTime: try command.requiredInt64("invisibleTime"))
+            invisibleTime: try command.requiredInt64("invisibleTime"),
+            returnsOnClose: try command.bool("apusReturnOnClose") ?? false)
     }
 
     package var command: RemotingCommand {
         var command = self.message.command(.changeMessageInvisibleTime)
         command["invisibleTime"] = String(self.invisibleTime)
+        command["apusReturnOnClose"] = self.returnsOnClose ? "true" : nil
         return command
     }
 }

@@ -17,12 +17,14 @@ package struct PopRequest: Hashable, Sendable {
     package var isOrdered: Bool
     /// A repeat of a pop in order gets the same batch.
     package var attemptID: String?
+    /// Of our clients: what is popped comes back when the connection closes.
+    package var returnsOnClose: Bool
 
     package init(
         consumerGroup: String, topic: String, queueID: Int32 = -1, maxMessages: Int32 = 32,
         invisibleTime: Int64 = 60_000, pollTime: Int64 = 15_000, bornTime: Int64,
         startMode: Int32 = 0, expression: String? = nil, expressionType: String? = nil,
-        isOrdered: Bool = false, attemptID: String? = nil
+        isOrdered: Bool = false, attemptID: String? = nil, returnsOnClose: Bool = false
     ) {
         self.consumerGroup = consumerGroup
         self.topic = topic
@@ -36,6 +38,7 @@ package struct PopRequest: Hashable, Sendable {
         self.expressionType = expressionType
         self.isOrdered = isOrdered
         self.attemptID = attemptID
+        self.returnsOnClose = returnsOnClose
     }
 
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
@@ -51,7 +54,8 @@ package struct PopRequest: Hashable, Sendable {
             expression: command.nonEmptyString("exp"),
             expressionType: command.nonEmptyString("expType"),
             isOrdered: try command.bool("order") ?? false,
-            attemptID: command.nonEmptyString("attemptId"))
+            attemptID: command.nonEmptyString("attemptId"),
+            returnsOnClose: try command.bool("apusReturnOnClose") ?? false)
     }
 
     package var command: RemotingCommand {
@@ -67,6 +71,7 @@ package struct PopRequest: Hashable, Sendable {
         command["attemptId"] = self.attemptID
         command["exp"] = self.expression
         command["expType"] = self.expressionType
+        command["apusReturnOnClose"] = self.returnsOnClose ? "true" : nil
         return command
     }
 }

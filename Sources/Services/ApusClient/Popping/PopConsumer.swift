@@ -22,7 +22,9 @@ public final class PopConsumer: Sendable {
         /// Where the group begins on a queue for which it has no offset yet: `first`, or else only
         /// what comes from then on.
         public var from = ConsumeFrom.last
-        /// How long a message stays hidden if this process dies. Renewed while its handler runs.
+        /// How long a message stays hidden while nothing is heard of this process and its death
+        /// cannot be seen: after a failover. Renewed while its handler runs. Else messages come again
+        /// as soon as the connection closes, or when `ApusClient.Configuration.consumerLease` ends.
         public var invisible: Duration = .seconds(10)
         /// Before each redelivery; the last one counts for all later ones, too.
         public var retryDelays: [Duration] = PopConsumer.retryDelays
@@ -49,6 +51,7 @@ public final class PopConsumer: Sendable {
         self.trace = ConsumerTrace(configuration, group: group)
         var simple = SimpleConsumer.Options()
         simple.from = options.from
+        simple.returnsOnClose = true
         self.consumer = SimpleConsumer(
             configuration, group: group, subscriptions: subscriptions, options: simple)
     }
@@ -74,21 +77,21 @@ extension PopConsumer {
         _ handler: @escaping @Sendable (ReceivedMessage) async throws -> Void
     ) async throws(ApusClientError) {
         precondition(concurrency > 0, "somebody must do the work")
-        let problem = await withTaskGroup(of: Void.self) { tasks -> ApusClientError? in
-            var running = 0
+        let places = WorkPlaces(concurrency)
+        let problem = await withDiscardingTaskGroup { tasks -> ApusClientError? in
             while !Task.isCancelled {
-                while running >= concurrency {
-                    await tasks.next()
-                    running -= 1
-                }
+                let free = await places.free()
                 do throws(ApusClientError) {
                     let received = try await self.consumer.receive(
-                        max: min(concurrency - running, 32), invisible: self.options.invisible,
+                        max: min(free, 32), invisible: self.options.invisible,
                         wait: self.options.wait)
+                    places.take(received.count)
                     for message in received {
-                        tasks.addTask { await self.handle(message, handler) }
+                        tasks.addTask {
+                            await self.handle(message, handler)
+                            places.leave()
+                        }
                     }
-                    running += received.count
                 } catch {
                     guard await self.survives(error) else { return error }
                 }
@@ -150,8 +153,8 @@ extension PopConsumer {
         while true {
             do {
                 try await Task.sleep(for: self.options.invisible / 3)
-                let renewed = try await self.consumer.changeInvisible(
-                    hold.current, to: self.options.invisible)
+                let renewed = try await self.consumer.hide(
+                    hold.current, for: self.options.invisible, returnsOnClose: true)
                 hold.renew(renewed)
             } catch {
                 if Task.isCancelled { return nil }
@@ -170,14 +173,15 @@ extension PopConsumer {
                 if isDone {
                     try await consumer.ack(received)
                 } else if isCancelled {
-                    try await consumer.changeInvisible(received, to: .zero)
+                    try await consumer.hide(received, for: .zero, returnsOnClose: false)
                 } else if received.message.reconsumeTimes + 1 >= options.deliveriesMax {
                     try await consumer.deadLetter(received)
                     try await consumer.ack(received)
                 } else {
                     let delay = PopRetry.delay(
                         after: received.message.reconsumeTimes, of: options.retryDelays)
-                    try await consumer.changeInvisible(received, to: delay)
+                    // Nobody works on it: the delay holds whatever becomes of this process.
+                    try await consumer.hide(received, for: delay, returnsOnClose: false)
                 }
             } catch {
                 logger.warning(

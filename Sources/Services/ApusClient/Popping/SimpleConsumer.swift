@@ -31,6 +31,10 @@ public final class SimpleConsumer: Sendable {
         public var from = ConsumeFrom.last
         /// How long an acknowledgement, or a change of the invisible time, may be tried.
         public var settleDeadline: Duration = .seconds(10)
+        /// Whether what was received and not acknowledged comes again at once when this process dies:
+        /// when its connection closes, or when it was silent for its lease. Else it comes again when
+        /// its invisible time is over: leave it so if handles are passed on to other processes.
+        public var returnsOnClose = false
 
         public init() {}
     }
@@ -85,6 +89,7 @@ public final class SimpleConsumer: Sendable {
         engine.routes.interval = configuration.routeInterval
         engine.heartbeatInterval = configuration.consumerHeartbeatInterval
         engine.lease = configuration.consumerLease
+        engine.returnsOnClose = options.returnsOnClose
         engine.settlementTimeout = configuration.requestTimeout
         return PopEngine(engine)
     }
@@ -93,7 +98,8 @@ public final class SimpleConsumer: Sendable {
     public var clientID: String { self.connection.identity.clientID }
 
     /// Leaves the group and closes the connections. Calls that are under way fail; what was
-    /// received and not acknowledged comes again when its invisible time is over.
+    /// received and not acknowledged comes again when its invisible time is over, or at once with
+    /// `Options.returnsOnClose`.
     public func close() async {
         guard !self.isClosed.exchange(true, ordering: .relaxed) else { return }
         await withCheckedContinuation { self.loop.post(.close($0)) }
@@ -167,9 +173,18 @@ extension SimpleConsumer {
     public nonisolated(nonsending) func changeInvisible(
         _ received: HiddenMessage, to time: Duration
     ) async throws(ApusClientError) -> HiddenMessage {
+        try await self.hide(received, for: time, returnsOnClose: self.options.returnsOnClose)
+    }
+
+    /// - Parameter returnsOnClose: this consumer still works on it. Else it waits for nobody.
+    @discardableResult
+    nonisolated(nonsending) func hide(
+        _ received: HiddenMessage, for time: Duration, returnsOnClose: Bool
+    ) async throws(ApusClientError) -> HiddenMessage {
         let milliseconds = Swift.max(1, Tick(time).nanoseconds / 1_000_000)
         let ticket = try await self.settle(
-            .hide(received.ticket, milliseconds: milliseconds), "changing the invisible time")
+            .hide(received.ticket, milliseconds: milliseconds, returnsOnClose: returnsOnClose),
+            "changing the invisible time")
         return HiddenMessage(received.message, ticket ?? received.ticket)
     }
 

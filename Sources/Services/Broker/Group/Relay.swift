@@ -134,6 +134,8 @@ extension RemotingCommand {
     fileprivate init(relaying command: ReceivedCommand) {
         self.init(copying: command)
         self.fields.append(HeaderField(name: "apusRelayed", value: "true"))
+        // The master sees this broker's connection, not the client's.
+        self["apusReturnOnClose"] = nil
     }
 
     fileprivate init(passingOn answer: ReceivedCommand, to opaque: Int32) {

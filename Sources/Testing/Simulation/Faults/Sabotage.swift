@@ -31,6 +31,8 @@ package enum Sabotage: String, Hashable, Sendable, CaseIterable {
     case popReturnLost = "pop-return-lost"
     /// Popped messages are hidden for a tenth of the time that was asked for.
     case popHiddenTooShortly = "pop-hidden-too-shortly"
+    /// Brokers take connections for closed whose end gives back what was popped.
+    case poppersTakenForDead = "poppers-taken-for-dead"
     /// A message that is given back counts as never tried before.
     case retryUncounted = "retry-uncounted"
     /// A new master fires once more what its predecessor fired last.

@@ -39,6 +39,9 @@ package final class ConnectionEnd {
         self.remote = remote
     }
 
+    /// Neither side has found it closed.
+    var isWhole: Bool { self.isOpen && self.peer?.isOpen == true }
+
     func join(_ peer: ConnectionEnd) {
         self.peer = peer
         peer.peer = self

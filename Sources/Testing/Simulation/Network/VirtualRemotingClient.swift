@@ -56,6 +56,12 @@ package final class VirtualRemotingClient {
         }
     }
 
+    /// The connection to an address. Answers that count came over it.
+    func line(to address: String) -> ConnectionEnd? {
+        guard case .open(let end)? = self.links[address] else { return nil }
+        return end
+    }
+
     /// The next call makes a new connection.
     package func close(_ address: String) {
         guard case .open(let end)? = self.links[address] else { return }

@@ -87,6 +87,11 @@ extension BrokerProcess {
         }
     }
 
+    func takesForDead(_ command: ReceivedCommand) -> Bool {
+        self.outside.sabotage == .poppersTakenForDead && command.requestCode == .popMessage
+            && (try? PopRequest(command))?.returnsOnClose == true
+    }
+
     /// Requests that are answered as soon as they come.
     private var hastyRequests: [RequestCode] {
         switch self.outside.sabotage {

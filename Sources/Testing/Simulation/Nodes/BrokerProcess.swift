@@ -220,6 +220,7 @@ final class BrokerProcess {
             return self.later(delay) { $0.take(command, from: id, remote, after: .zero) }
         }
         self.engine?.receive(command, from: id, remote: remote, at: self.now)
+        if self.takesForDead(command) { self.engine?.closed(id, at: self.now) }
         self.planTurn()
     }
 

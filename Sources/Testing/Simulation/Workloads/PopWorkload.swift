@@ -4,7 +4,8 @@ import MessageFormat
 import RemotingProtocol
 
 /// Consumers that pop: they acknowledge some messages, one by one or together, hide some for
-/// longer, and leave some until their time is over.
+/// longer, and leave some until their time is over. What one of them has popped is to come back when
+/// its connection closes.
 final class PopWorkload: WorkloadNode {
     static let topic = "popped"
     static let group = "PO"
@@ -17,6 +18,11 @@ final class PopWorkload: WorkloadNode {
         let epoch: Epoch
         /// An acknowledgement that was confirmed before this reached the broker in time.
         var goodUntil: Int64
+        /// The connection with whose end the message comes back; nil: it waits for its time.
+        var line: ConnectionEnd?
+
+        /// The broker has not given the message back because of a closed connection.
+        var isHeld: Bool { self.line?.isWhole ?? true }
     }
 
     private struct Message {
@@ -27,6 +33,8 @@ final class PopWorkload: WorkloadNode {
         var epoch: Epoch?
         var answeredAt: Int64 = 0
         var hiddenUntil: Int64 = 0
+        /// Unless this connection closed before.
+        var line: ConnectionEnd?
         /// An acknowledgement was confirmed in time.
         var isOver = false
         /// Acknowledgements that may have been heard.
@@ -40,6 +48,10 @@ final class PopWorkload: WorkloadNode {
     private var messages: [UInt64: Message] = [:]
     private var lastValue: UInt64 = 0
     private var isFinishing = false
+    /// Answers to pops whose messages come back when the connection closes.
+    private var heldAnswers = 0
+    /// Its connection closes after each of so many of them.
+    private static let heldAnswersMax = 8
 
     init(_ outside: Outside) {
         self.outside = outside
@@ -55,6 +67,12 @@ final class PopWorkload: WorkloadNode {
     }
 
     private var world: World { self.outside.world }
+
+    private func givesBack(_ client: WorkloadClient) -> Bool { client === self.clients[2] }
+
+    private func line(of client: WorkloadClient, to master: BrokerHost) -> ConnectionEnd? {
+        client.remoting?.line(to: master.address)
+    }
 
     private func sendSome() {
         let client = self.clients[0]
@@ -114,7 +132,8 @@ extension PopWorkload {
             group: Self.group, topic: Self.topic, brokerName: master.brokerName,
             messagesMax: 1 + self.world.random.below(8), invisibleTime: Int64(invisible),
             hold: .milliseconds(200 * self.world.random.below(2)), startsAtFirst: true,
-            subscription: SubscriptionData(topic: Self.topic, expression: "*", version: 1))
+            subscription: SubscriptionData(topic: Self.topic, expression: "*", version: 1),
+            returnsOnClose: self.givesBack(client))
         let sentAt = self.world.time
         let goodUntil = sentAt + Int64(invisible) * 1_000_000
         client.call(request.command(at: client.machine.now().wall), to: master) {
@@ -122,14 +141,23 @@ extension PopWorkload {
             guard let self, let client else { return }
             let answer = PopAnswer(result, of: request, at: client.machine.now().tick)
             if case .found(let popped, _) = answer {
+                let line = request.returnsOnClose ? self.line(of: client, to: master) : nil
                 self.take(popped, by: client) {
                     Delivery(
                         value: $0, group: master.group, ticket: $1, epoch: epoch,
-                        goodUntil: goodUntil)
+                        goodUntil: goodUntil, line: line)
                 }
+                if line != nil { self.closeSometimes(client, to: master) }
             }
             self.popSoon(client)
         }
+    }
+
+    /// As if its process had ended, and another one came in its place.
+    private func closeSometimes(_ client: WorkloadClient, to master: BrokerHost) {
+        self.heldAnswers += 1
+        guard self.heldAnswers.isMultiple(of: Self.heldAnswersMax) else { return }
+        client.remoting?.close(master.address)
     }
 
     private func take(
@@ -169,20 +197,26 @@ extension PopWorkload {
                 "\(delivery.value) was popped again with the handle \(delivery.ticket.text)")
         }
         if self.world.clocks == .right, self.world.time + 2_000_000 < message.hiddenUntil {
-            return self.world.violated(
-                .poppedIsHidden,
-                "\(delivery.value) was popped again, to be hidden until "
-                    + "\(message.hiddenUntil / 1_000_000) ms")
+            guard let line = message.line, !line.isWhole else {
+                return self.world.violated(
+                    .poppedIsHidden,
+                    "\(delivery.value) was popped again, to be hidden until "
+                        + "\(message.hiddenUntil / 1_000_000) ms")
+            }
+            self.world.probes.hit("popped message came back when its connection closed")
         }
         self.messages[delivery.value]?.epoch = delivery.epoch
         self.messages[delivery.value]?.answeredAt = self.world.time
         self.messages[delivery.value]?.hiddenUntil = delivery.goodUntil
+        self.messages[delivery.value]?.line = delivery.line
     }
 
     /// Answers may come in another order than their pops were done, when one of them has to wait
     /// for its master's replicas or for the network. The earlier one's time was over, then, before
-    /// the later one was answered.
+    /// the later one was answered; or the connection closed at the broker while the answer was on its
+    /// way through it.
     private func mayBeEarlier(_ delivery: Delivery, than message: Message) -> Bool {
+        guard delivery.isHeld else { return true }
         guard let doubt = self.clockDoubt else { return false }
         return delivery.goodUntil - doubt <= message.answeredAt
     }
@@ -243,7 +277,8 @@ extension PopWorkload {
 
     /// A broker answers acknowledgements that come too late like others.
     private func isGood(_ delivery: Delivery) -> Bool {
-        self.clockDoubt.map { self.world.time + $0 < delivery.goodUntil } ?? false
+        guard delivery.isHeld else { return false }
+        return self.clockDoubt.map { self.world.time + $0 < delivery.goodUntil } ?? false
     }
 
     private func refused(_ lot: [Delivery]) {
@@ -256,8 +291,11 @@ extension PopWorkload {
         let time = Int64(self.world.random.number(in: 100...900))
         let until = self.world.time + time * 1_000_000
         let earlier = self.messages[delivery.value]?.hiddenUntil ?? 0
-        self.messages[delivery.value]?.hiddenUntil = min(earlier, until)
-        let settlement = PopSettlement.hide(delivery.ticket, milliseconds: time)
+        let givesBack = self.givesBack(client) && delivery.value.isMultiple(of: 2)
+        // Through which connection the master hears of it is not known yet.
+        self.messages[delivery.value]?.hiddenUntil = givesBack ? 0 : min(earlier, until)
+        let settlement = PopSettlement.hide(
+            delivery.ticket, milliseconds: time, returnsOnClose: givesBack)
         client.call(settlement.command(group: Self.group), to: master) {
             [weak self, weak client] result in
             guard let self, let client, let answer = try? result.get(),
@@ -268,6 +306,7 @@ extension PopWorkload {
             var hidden = delivery
             hidden.ticket = ticket
             hidden.goodUntil = until
+            hidden.line = givesBack ? self.line(of: client, to: master) : nil
             if self.world.random.oneIn(2) { self.acknowledgeSoon([hidden], by: client) }
         }
     }
