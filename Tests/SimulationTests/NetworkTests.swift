@@ -67,6 +67,24 @@ struct NetworkTests {
         #expect(pair.received == (0..<50).map { "\($0)" })
     }
 
+    @Test("what waits at a cut path goes on waiting when another path heals")
+    func stallOutlastsAnother() {
+        let pair = Pair()
+        let other = Machine(name: "other", host: "10.0.0.3", world: pair.world)
+        pair.connect()
+        pair.network.cut(from: pair.client, to: pair.server)
+        pair.network.cut(from: other, to: pair.server)
+        pair.send("a")
+        pair.network.mend(from: other, to: pair.server)
+        pair.run(.milliseconds(201))
+        #expect(pair.received == [])
+        pair.network.mend(from: pair.client, to: pair.server)
+        pair.run(.seconds(1))
+        pair.send("b")
+        pair.run(.seconds(1))
+        #expect(pair.received == ["a", "b"])
+    }
+
     @Test("a cut path is silence; what was said comes when it heals, if nobody gave up before")
     func stall() {
         let pair = Pair()

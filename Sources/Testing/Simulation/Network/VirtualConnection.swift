@@ -142,9 +142,13 @@ package final class ConnectionEnd {
         self.closed = nil
     }
 
-    /// The path may be good again: what was held back comes, a little later.
+    /// Some path is good again: if it is this one, what was held back comes, a little later.
     func retransmit() {
-        guard !self.stalled.isEmpty, !self.isCut else { return }
+        guard !self.stalled.isEmpty else { return }
+        guard !self.isCut else {
+            self.network.waits(self)
+            return
+        }
         let packets = self.stalled
         self.stalled.removeAll()
         for packet in packets { self.fly(packet) }

@@ -113,15 +113,20 @@ package final class VirtualNetwork {
 extension VirtualNetwork {
     /// Bytes of this end do not get through. They wait; sooner or later somebody gives up.
     func stalled(_ end: ConnectionEnd) {
-        guard !self.stalledIDs.contains(end.id) else { return }
-        self.stalledIDs.append(end.id)
-        self.stalledEnds[end.id] = end
-        guard self.world.random.percent(60) else { return }
+        guard self.waits(end), self.world.random.percent(60) else { return }
         let patience = self.world.random.duration(in: .milliseconds(200)...(.seconds(4)))
         self.world.after(patience) {
             guard self.stalledEnds[end.id] != nil else { return }
             end.breakOff()
         }
+    }
+
+    /// The end is told when a path heals. Returns false if it waits for that already.
+    @discardableResult
+    func waits(_ end: ConnectionEnd) -> Bool {
+        guard self.stalledEnds.updateValue(end, forKey: end.id) == nil else { return false }
+        self.stalledIDs.append(end.id)
+        return true
     }
 
     package func cut(from: Machine, to: Machine) {
