@@ -22,7 +22,7 @@ struct SeedTests {
 
     @Test(
         "seeds with workloads that once broke an invariant do so no more",
-        arguments: [121, 1224, 3471, 5732, 5936, 6660, 6944, 7874, 9083, 9112] as [UInt64])
+        arguments: [121, 1224, 3471, 5732, 5936, 6660, 6944, 7874, 8964, 9083, 9112] as [UInt64])
     func workloadRegressions(seed: UInt64) {
         let result = SimulationRun(seed: seed).run()
         #expect(result.violation == nil, "apus-simulate --seed \(seed) --trace")

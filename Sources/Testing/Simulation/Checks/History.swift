@@ -16,7 +16,7 @@ final class History {
         }
     }
 
-    private struct GroupQueue: Hashable {
+    fileprivate struct GroupQueue: Hashable {
         let group: String
         let queue: MessageQueue
     }
@@ -34,7 +34,7 @@ final class History {
     /// Which message was seen or acknowledged at a place: it never changes.
     private(set) var known: [Place: UInt64] = [:]
     private(set) var seen: Set<Place> = []
-    private var commits: [GroupQueue: CommitFloor] = [:]
+    private var stored: [GroupQueue: StoredOffsets] = [:]
 
     init(world: World) { self.world = world }
 
@@ -96,42 +96,51 @@ final class History {
 
     // MARK: Offsets
 
-    func commitSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
-        self.commits[GroupQueue(group: group, queue: queue), default: CommitFloor()].sent(offset)
+    struct OffsetWrite {
+        fileprivate let of: GroupQueue
+        fileprivate let id: StoredOffsets.WriteID
     }
 
-    func commitAcknowledged(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+    struct OffsetQuestion {
+        fileprivate let of: GroupQueue
+        fileprivate let id: StoredOffsets.QuestionID
+    }
+
+    func commitSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) -> OffsetWrite {
         let key = GroupQueue(group: group, queue: queue)
-        self.commits[key, default: CommitFloor()].acknowledged(offset)
+        return OffsetWrite(of: key, id: self.stored[key, default: StoredOffsets()].sent(offset))
     }
 
     /// An operator wants the group elsewhere.
-    func resetSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+    func resetSent(_ group: String, _ queue: MessageQueue, _ offset: Int64) -> OffsetWrite {
         let key = GroupQueue(group: group, queue: queue)
-        self.commits[key, default: CommitFloor()].resetSent(offset)
+        let id = self.stored[key, default: StoredOffsets()].sent(offset, isReset: true)
+        return OffsetWrite(of: key, id: id)
     }
+
+    func acknowledged(_ write: OffsetWrite) { self.stored[write.of]?.acknowledged(write.id) }
+
+    /// The broker has answered, but promises nothing.
+    func answered(_ write: OffsetWrite) { self.stored[write.of]?.answered(write.id) }
 
     /// A consumer was sent there.
     func wasReset(_ group: String, _ queue: MessageQueue, to offset: Int64) {
-        self.commits[GroupQueue(group: group, queue: queue)]?.wasReset(to: offset)
+        self.stored[GroupQueue(group: group, queue: queue)]?.wasReset(to: offset)
     }
 
-    /// An operator has sent the group back, or ahead.
-    func offsetReset(_ group: String, _ queue: MessageQueue, _ offset: Int64) {
+    func askedOffset(_ group: String, _ queue: MessageQueue) -> OffsetQuestion {
         let key = GroupQueue(group: group, queue: queue)
-        self.commits[key, default: CommitFloor()].reset(offset)
+        return OffsetQuestion(of: key, id: self.stored[key, default: StoredOffsets()].asked())
     }
 
-    func floor(_ group: String, _ queue: MessageQueue) -> Int64? {
-        self.commits[GroupQueue(group: group, queue: queue)]?.floor
-    }
-
-    func offsetAnswered(_ queue: MessageQueue, _ offset: Int64?, _ floor: Int64?) {
-        guard let floor, offset ?? -1 < floor else { return }
+    func answered(_ question: OffsetQuestion, _ offset: Int64?) {
+        guard let floor = self.stored[question.of]?.floor(question.id), offset ?? -1 < floor else {
+            return
+        }
         self.world.violated(
             .offsetsNeverRewind,
-            "the group's offset on \(queue) is \(offset.map(String.init) ?? "unknown"), it was "
-                + "acknowledged as \(floor)")
+            "the group's offset on \(question.of.queue) is "
+                + "\(offset.map(String.init) ?? "unknown"), it was acknowledged as \(floor)")
     }
 }
 
@@ -144,51 +153,5 @@ extension History {
         guard body.first == UInt8(ascii: "v"), let colon = body.firstIndex(of: UInt8(ascii: ":"))
         else { return nil }
         return UInt64(String(decoding: body[1..<colon], as: UTF8.self))
-    }
-}
-
-/// What a group's offset on a queue cannot be below.
-///
-/// A group's members may commit at the same time and in any order, so an acknowledged offset counts
-/// only as far as no lower one was on its way.
-///
-/// A reset that was not answered may have taken effect, or may do so later. That a commit of the
-/// same offset is acknowledged says nothing of it: the consumer follows the reset so. It is over
-/// when a consumer was sent to its offset, if no other reset goes there.
-private struct CommitFloor {
-    private var acknowledged: Int64?
-    private var open: [Int64] = []
-    private var openResets: [Int64] = []
-    private var resets: [Int64] = []
-
-    var floor: Int64? {
-        guard let acknowledged = self.acknowledged else { return nil }
-        return (self.open + self.openResets).reduce(acknowledged, min)
-    }
-
-    mutating func sent(_ offset: Int64) {
-        if !self.open.contains(offset) { self.open.append(offset) }
-    }
-
-    mutating func acknowledged(_ offset: Int64) {
-        self.acknowledged = max(self.acknowledged ?? 0, offset)
-        self.open.removeAll { $0 == offset }
-    }
-
-    mutating func resetSent(_ offset: Int64) {
-        self.openResets.append(offset)
-        self.resets.append(offset)
-    }
-
-    mutating func reset(_ offset: Int64) {
-        self.acknowledged = offset
-        self.open.removeAll { $0 == offset }
-        if let index = self.openResets.firstIndex(of: offset) { self.openResets.remove(at: index) }
-    }
-
-    mutating func wasReset(to offset: Int64) {
-        guard self.openResets.contains(offset), self.resets.count(where: { $0 == offset }) == 1
-        else { return }
-        self.reset(offset)
     }
 }

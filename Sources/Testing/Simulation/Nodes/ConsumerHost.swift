@@ -90,12 +90,13 @@ final class ConsumerHost {
         switch effect {
         case .call(let call): self.call(call)
         case .pull(let token, let request, let address, let timeout):
-            if let commit = request.commit {
-                self.history.commitSent(Self.group, request.queue, commit.value)
+            let commit = request.commit.map {
+                self.history.commitSent(Self.group, request.queue, $0.value)
             }
             self.remoting?.call(request.command, to: address, timeout: timeout) {
                 [weak self] result in
                 guard let self else { return }
+                if case .success = result, let commit { self.history.answered(commit) }
                 let answer = PullAnswer(result, of: request)
                 self.note(answer, to: request)
                 self.change { $0.pulled(token, answer, at: $1) }
@@ -144,13 +145,11 @@ extension Optional {
 /// A call that stores or asks a group's offset, as the history needs to know it.
 private struct OffsetCall {
     private enum Kind {
-        case store(Int64)
-        /// What the answer must not be below.
-        case question(floor: Int64?)
+        case store(History.OffsetWrite)
+        case question(History.OffsetQuestion)
     }
 
     private let history: History
-    private let queue: MessageQueue
     private let kind: Kind
 
     init?(_ call: ClientCall, _ outside: Outside, _ history: History) {
@@ -164,15 +163,14 @@ private struct OffsetCall {
             })
         else { return nil }
         self.history = history
-        self.queue = MessageQueue(
+        let queue = MessageQueue(
             topic: topic, brokerName: outside.plan.brokerName(group), queueID: id)
         switch RequestCode(rawValue: call.command.code) {
         case .updateConsumerOffset:
             guard let offset = fields["commitOffset"].flatMap(Int64.init) else { return nil }
-            self.kind = .store(offset)
-            history.commitSent(ConsumerHost.group, self.queue, offset)
+            self.kind = .store(history.commitSent(ConsumerHost.group, queue, offset))
         case .queryConsumerOffset:
-            self.kind = .question(floor: history.floor(ConsumerHost.group, self.queue))
+            self.kind = .question(history.askedOffset(ConsumerHost.group, queue))
         default: return nil
         }
     }
@@ -180,13 +178,14 @@ private struct OffsetCall {
     func ended(_ result: CallResult) {
         guard case .success(let answer) = result else { return }
         switch self.kind {
-        case .store(let offset) where answer.responseCode == .success:
-            self.history.commitAcknowledged(ConsumerHost.group, self.queue, offset)
-        case .question(let floor) where answer.responseCode == .success:
-            self.history.offsetAnswered(self.queue, (try? answer.int64("offset")) ?? nil, floor)
-        case .question(let floor) where answer.responseCode == .queryNotFound:
-            self.history.offsetAnswered(self.queue, nil, floor)
-        default: break
+        case .store(let commit) where answer.responseCode == .success:
+            self.history.acknowledged(commit)
+        case .store(let commit): self.history.answered(commit)
+        case .question(let question) where answer.responseCode == .success:
+            self.history.answered(question, (try? answer.int64("offset")) ?? nil)
+        case .question(let question) where answer.responseCode == .queryNotFound:
+            self.history.answered(question, nil)
+        case .question: break
         }
     }
 }

@@ -115,7 +115,7 @@ final class OperatorHost {
                 let queue = MessageQueue(
                     topic: self.outside.plan.topic,
                     brokerName: self.outside.plan.brokerName(group), queueID: id)
-                let floor = self.history.floor(ConsumerHost.group, queue)
+                let question = self.history.askedOffset(ConsumerHost.group, queue)
                 self.remoting?.call(
                     OffsetRequest.stored(ConsumerHost.group, queue), to: master.address,
                     timeout: .seconds(1)
@@ -123,8 +123,7 @@ final class OperatorHost {
                     guard case .success(let answer) = result,
                         [.success, .queryNotFound].contains(answer.responseCode)
                     else { return }
-                    self?.history.offsetAnswered(
-                        queue, (try? answer.int64("offset")) ?? nil, floor)
+                    self?.history.answered(question, (try? answer.int64("offset")) ?? nil)
                 }
             }
         }

@@ -101,10 +101,16 @@ extension OffsetWorkload {
 
     private func commit(_ queue: MessageQueue, _ master: BrokerHost) {
         let offset = self.progress[queue, default: Progress()].position
-        self.history.commitSent(Self.group, queue, offset)
+        let commit = self.history.commitSent(Self.group, queue, offset)
         self.store(
             OffsetRequest.commit(Self.group, queue, QueueOffset(offset)), offset, queue, master
-        ) { [weak self] in self?.history.commitAcknowledged(Self.group, queue, offset) }
+        ) { [weak self] isAcknowledged in
+            if isAcknowledged {
+                self?.history.acknowledged(commit)
+            } else {
+                self?.history.answered(commit)
+            }
+        }
     }
 
     /// An operator sends the group back.
@@ -117,9 +123,10 @@ extension OffsetWorkload {
                 "group": Self.group, "isForce": "true", "offset": String(offset),
                 "queueId": String(queue.queueID), "timestamp": "0", "topic": queue.topic,
             ])
-        self.history.resetSent(Self.group, queue, offset)
-        self.store(request, offset, queue, master) { [weak self] in
-            self?.history.offsetReset(Self.group, queue, offset)
+        let reset = self.history.resetSent(Self.group, queue, offset)
+        self.store(request, offset, queue, master) { [weak self] isAcknowledged in
+            guard isAcknowledged else { return }
+            self?.history.acknowledged(reset)
             self?.progress[queue]?.position = offset
             self?.world.probes.hit("offset reset")
         }
@@ -127,7 +134,7 @@ extension OffsetWorkload {
 
     private func store(
         _ request: RemotingCommand, _ offset: Int64, _ queue: MessageQueue, _ master: BrokerHost,
-        _ acknowledged: @escaping () -> Void
+        _ answered: @escaping (_ isAcknowledged: Bool) -> Void
     ) {
         self.progress[queue, default: Progress()].farthest =
             max(offset, self.progress[queue]?.farthest ?? 0)
@@ -137,23 +144,26 @@ extension OffsetWorkload {
             switch result {
             case .success(let answer) where answer.responseCode == .success:
                 self?.progress[queue]?.epoch = epoch
-                acknowledged()
-            case .success, .failure: self?.world.probes.hit("offset not acknowledged")
+                answered(true)
+            case .success:
+                self?.world.probes.hit("offset not acknowledged")
+                answered(false)
+            case .failure: self?.world.probes.hit("offset not acknowledged")
             }
         }
     }
 
     private func ask(_ queue: MessageQueue, _ master: BrokerHost) {
-        let floor = self.history.floor(Self.group, queue)
+        let question = self.history.askedOffset(Self.group, queue)
         let epoch = master.masterEpoch
         self.call(OffsetRequest.stored(Self.group, queue), queue, master) { [weak self] result in
             guard let self else { return }
             switch OffsetRequest.answer(result) {
             case .failed: return
-            case .none: self.history.offsetAnswered(queue, nil, floor)
+            case .none: self.history.answered(question, nil)
             case .offset(let offset):
                 self.say(offset.value, nil, queue, master, result)
-                self.history.offsetAnswered(queue, offset.value, floor)
+                self.history.answered(question, offset.value)
                 self.check(offset.value, on: queue)
             }
             self.unasked.remove(queue)
