@@ -8,7 +8,7 @@ struct FaultTests {
 
     private func impatient(isIdempotent: Bool = false) -> Producer.Options {
         var options = Producer.Options()
-        options.attemptTimeout = .milliseconds(200)
+        options.attemptTimeout = .seconds(2)
         options.isIdempotent = isIdempotent
         return options
     }

@@ -291,6 +291,18 @@ extension OrderedBatch {
         #expect(driver.nextPull()?.request.offset == QueueOffset(1))
     }
 
+    @Test("a suspended or paused consumer sleeps", arguments: [true, false])
+    func sleeps(isSuspended: Bool) throws {
+        var driver = ConsumerDriver()
+        driver.begin()
+        let pull = driver.nextPull()
+        if isSuspended { driver.engine.suspend() } else { driver.engine.pause([self.queue]) }
+        driver.end(pull, Answers.pulled(.pullNotFound, next: 0))
+        driver.advance(to: driver.now + .milliseconds(1_500))
+        let wake = try #require(driver.engine.nextWakeAt)
+        #expect(wake > driver.now)
+    }
+
     @Test("what was buffered does not count after a seek, and the pull goes on there")
     func seeks() {
         var driver = ConsumerDriver()

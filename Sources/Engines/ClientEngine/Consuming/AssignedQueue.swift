@@ -54,11 +54,11 @@ struct AssignedQueue: Sendable {
 
     /// When the queue wants something done by itself. What was due at `tick` has been seen to: it
     /// waits for the user, not for time.
-    func nextWakeAt(after tick: Tick) -> Tick? {
+    func nextWakeAt(after tick: Tick, mayPull: Bool) -> Tick? {
         let redelivery = self.buffer.nextDueAt(after: tick)
         switch self.phase {
         case .locating(let dueAt): return dueAt
-        case .ready(let dueAt) where self.buffer.hasRoom:
+        case .ready(let dueAt) where mayPull && self.buffer.hasRoom:
             return [dueAt, redelivery].earliest
         case .askingStored, .askingStart, .anchoring, .ready, .pulling: return redelivery
         }

@@ -144,10 +144,13 @@ package struct ConsumerEngine: Sendable {
     }
 
     package var nextWakeAt: Tick? {
-        let ordered = self.ordered.queues.values.map { $0.nextWakeAt(after: self.lastAdvance) }
-            .earliest
+        let ordered = self.ordered.queues.values.map {
+            $0.nextWakeAt(after: self.lastAdvance, mayPull: self.mayPull($0.queue))
+        }.earliest
         if self.isClosing { return ordered }
-        let queues = self.assigned.values.map { $0.nextWakeAt(after: self.lastAdvance) }.earliest
+        let queues = self.assigned.values.map {
+            $0.nextWakeAt(after: self.lastAdvance, mayPull: self.mayPull($0.queue))
+        }.earliest
         let commits = self.usesBrokerOffsets || self.keepsOffsets ? self.commits.dueAt : nil
         return [
             self.routes.nextWakeAt, self.heartbeats.nextWakeAt, self.rebalance.dueAt, commits,

@@ -37,8 +37,9 @@ struct OrderedQueue: Sendable {
     }
 
     /// When the queue wants something done by itself; what was due at `tick` has been seen to.
-    func nextWakeAt(after tick: Tick) -> Tick? {
-        let pulls = self.pull == nil && self.order.hasRoom(at: tick) ? self.pullDueAt : nil
+    func nextWakeAt(after tick: Tick, mayPull: Bool) -> Tick? {
+        let waits = self.pull != nil || self.isLeaving || !self.order.hasRoom(at: tick)
+        let pulls = mayPull && !waits ? self.pullDueAt : nil
         return [self.order.nextWakeAt, pulls].earliest
     }
 
