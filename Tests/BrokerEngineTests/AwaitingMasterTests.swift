@@ -5,12 +5,6 @@ import Testing
 
 @Suite("A client of somebody else, while the group has no master that serves")
 struct AwaitingMasterTests {
-    private func foreign(_ command: RemotingCommand) -> RemotingCommand {
-        var foreign = command
-        foreign.language = LanguageCode(rawValue: 0)
-        return foreign
-    }
-
     /// The topic is there, and the master is not any more.
     private func orphans() -> GroupBench {
         var group = GroupBench.inStep([1, 2, 3])
@@ -22,7 +16,7 @@ struct AwaitingMasterTests {
     @Test("waits, and is passed on to the next master as soon as that is followed")
     func waitsForNext() {
         var group = self.orphans()
-        let pull = group.request(self.foreign(Requests.pull(offset: 0)), at: 2)
+        let pull = group.request(Requests.foreign(Requests.pull(offset: 0)), at: 2)
         #expect(group.code(of: pull, at: 2) == nil)
         #expect(group[2].relayed.isEmpty)
         group.view(master: 3, epoch: 2, set: [2, 3], setEpoch: 3)
@@ -33,7 +27,7 @@ struct AwaitingMasterTests {
     @Test("is served by the broker itself when that becomes master")
     func servedHere() {
         var group = self.orphans()
-        let pull = group.request(self.foreign(Requests.pull(offset: 0)), at: 2)
+        let pull = group.request(Requests.foreign(Requests.pull(offset: 0)), at: 2)
         group.view(master: 2, epoch: 2, set: [2, 3], setEpoch: 3)
         group.pass(.milliseconds(50))
         #expect(group.code(of: pull, at: 2) == .success)
@@ -42,8 +36,8 @@ struct AwaitingMasterTests {
     @Test("waits two seconds at most: then a pull found nothing, and a send is refused")
     func bounded() {
         var group = self.orphans()
-        let pull = group.request(self.foreign(Requests.pull(offset: 0)), at: 2)
-        let send = group.request(self.foreign(Requests.send()), at: 2)
+        let pull = group.request(Requests.foreign(Requests.pull(offset: 0)), at: 2)
+        let send = group.request(Requests.foreign(Requests.send()), at: 2)
         let ours = group.request(Requests.pull(offset: 0), at: 2)
         #expect(group.code(of: ours, at: 2) == .serviceNotAvailable, "it looks for the master")
         group.pass(.milliseconds(1_900))
@@ -57,7 +51,7 @@ struct AwaitingMasterTests {
     func relayFailed() throws {
         var group = GroupBench.inStep([1, 2, 3])
         group.request(Requests.send(), at: 1)
-        group.request(self.foreign(Requests.pull(offset: 0)), at: 2)
+        group.request(Requests.foreign(Requests.pull(offset: 0)), at: 2)
         let relay = try #require(group[2].latestRelay)
         group.input(2) {
             $0.relayFailed(relay.command, from: relay.caller, in: Epoch(1), at: $1)
@@ -73,7 +67,7 @@ struct AwaitingMasterTests {
     func handingOver() {
         var group = GroupBench.inStep([1, 2, 3])
         group.input(1) { engine, _ in engine.isHandingOver = true }
-        let send = group.request(self.foreign(Requests.send()), at: 1)
+        let send = group.request(Requests.foreign(Requests.send()), at: 1)
         group.pass(.milliseconds(100))
         #expect(group.code(of: send, at: 1) == nil)
         group.input(1) { engine, _ in engine.isHandingOver = false }
@@ -88,7 +82,7 @@ struct AwaitingMasterTests {
         group.view(to: [2, 3], master: 3, epoch: 2, set: [1, 2, 3], setEpoch: 3)
         group.view(to: [1], master: 3, epoch: 2, set: [1, 2, 3], setEpoch: 3)
         #expect(group[1].change == .restart)
-        let pull = group.request(self.foreign(Requests.pull(offset: 0)), at: 1)
+        let pull = group.request(Requests.foreign(Requests.pull(offset: 0)), at: 1)
         #expect(group.code(of: pull, at: 1) == nil)
         let earlier = group[1].engine
         try group.restart(1)
@@ -102,14 +96,14 @@ struct AwaitingMasterTests {
     func leaving() {
         var group = GroupBench.inStep([1, 2, 3])
         group.request(Requests.send(), at: 1)
-        let held = group.request(self.foreign(Requests.pull(offset: 1, hold: 10_000)), at: 1)
+        let held = group.request(Requests.foreign(Requests.pull(offset: 1, hold: 10_000)), at: 1)
         #expect(group.code(of: held, at: 1) == nil)
         group.input(1) { $0.letClientsGo(at: $1) }
         group.run()
         #expect(group.code(of: held, at: 1) == .pullNotFound)
 
         group.kill(1)
-        let waiting = group.request(self.foreign(Requests.pull(offset: 0)), at: 2)
+        let waiting = group.request(Requests.foreign(Requests.pull(offset: 0)), at: 2)
         group.input(2) { $0.letClientsGo(at: $1) }
         group.run()
         #expect(group.code(of: waiting, at: 2) == .pullNotFound)

@@ -310,6 +310,13 @@ extension Effect {
 
 /// Requests as clients make them.
 enum Requests {
+    /// As a client of somebody else sends it.
+    static func foreign(_ command: RemotingCommand) -> RemotingCommand {
+        var foreign = command
+        foreign.language = LanguageCode(rawValue: 0)
+        return foreign
+    }
+
     static func send(
         _ body: String = "hello", topic: String = "T", queue: Int32 = 0, tag: String? = nil,
         properties: String = "", batch: [UInt8]? = nil

@@ -6,12 +6,6 @@ import Testing
 
 @Suite("A master that was deposed and has not heard of it")
 struct InquiringTests {
-    private func foreign(_ command: RemotingCommand) -> RemotingCommand {
-        var foreign = command
-        foreign.language = LanguageCode(rawValue: 0)
-        return foreign
-    }
-
     /// A message is there, and the group's consumer is at 0. Then 1 hears nobody, 3 becomes master,
     /// takes another message and the offset 2; now 1 hears again, and nobody has told it anything.
     private func deposed() -> GroupBench {
@@ -46,7 +40,7 @@ struct InquiringTests {
     @Test("passes others' questions on to the new master")
     func passedOn() throws {
         var group = self.deposed()
-        let stored = group.request(self.foreign(Requests.queryOffset()), at: 1)
+        let stored = group.request(Requests.foreign(Requests.queryOffset()), at: 1)
         self.hear(&group)
         #expect(group.code(of: stored, at: 1) == nil)
         let earlier = group[1].engine
@@ -73,8 +67,8 @@ struct InquiringTests {
     func bounded() {
         var group = self.deposed()
         let ours = group.request(Requests.queryOffset(), at: 1)
-        let others = group.request(self.foreign(Requests.queryOffset()), at: 1)
-        let end = group.request(self.foreign(Requests.maxOffset()), at: 1)
+        let others = group.request(Requests.foreign(Requests.queryOffset()), at: 1)
+        let end = group.request(Requests.foreign(Requests.maxOffset()), at: 1)
         group.pass(.milliseconds(1_900))
         #expect(group.code(of: ours, at: 1) == nil)
         group.pass(.milliseconds(150))
