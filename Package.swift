@@ -116,6 +116,7 @@ let package = Package(
         .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient", "MessageFormat"]),
 
         // Tests mirror Sources.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: .strict),
         .tests("MessageFormat"),
         .tests("RemotingProtocol", ["MessageFormat", .nioCore]),
         .tests("RoutingCore", ["MessageFormat"]),
@@ -159,14 +160,15 @@ let package = Package(
             name: "Examples", dependencies: ["ApusClient"], path: "docs/examples",
             exclude: ["README.md", "Tests"], swiftSettings: .strict),
         .testTarget(
-            name: "ExampleTests", dependencies: ["Examples", "ApusClient", "ApusTesting"],
+            name: "ExampleTests",
+            dependencies: ["Examples", "ApusClient", "ApusTesting", "TestSupport"],
             path: "docs/examples/Tests", swiftSettings: .strict),
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "NameServer", "Broker", "Controller", "ApusClient", "Chaos", "RemotingTransport",
-                "PeerTransport", "Storage", "RemotingProtocol", "ReplicationProtocol",
-                "MessageFormat", .nioCore, .nioPosix, .logging,
+                "TestSupport", "NameServer", "Broker", "Controller", "ApusClient", "Chaos",
+                "RemotingTransport", "PeerTransport", "Storage", "RemotingProtocol",
+                "ReplicationProtocol", "MessageFormat", .nioCore, .nioPosix, .logging,
             ],
             swiftSettings: .strict),
     ],
@@ -240,7 +242,7 @@ extension Target {
     }
     static func tests(_ name: String, _ more: [Dependency] = []) -> Target {
         .testTarget(
-            name: "\(name)Tests", dependencies: [.target(name: name)] + more,
+            name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + more,
             swiftSettings: .strict)
     }
 }

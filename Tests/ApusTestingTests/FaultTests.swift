@@ -1,8 +1,9 @@
 import ApusClient
 import ApusTesting
+import TestSupport
 import Testing
 
-@Suite("Faults on request", .timeLimit(.minutes(1)))
+@Suite("Faults on request", .realTime)
 struct FaultTests {
     private let tea = Message(topic: "orders", body: "tea")
 

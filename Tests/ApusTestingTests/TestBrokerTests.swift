@@ -1,8 +1,9 @@
 import ApusClient
 import ApusTesting
+import TestSupport
 import Testing
 
-@Suite("A broker for tests", .timeLimit(.minutes(1)))
+@Suite("A broker for tests", .realTime)
 struct TestBrokerTests {
     private func push(
         _ broker: TestBroker, group: String = "kitchen", topic: String = "orders"

@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ClusterLab
 
 /// Method: real processes, but shell scripts in place of the servers.
-@Suite("a cluster's life", .serialized)
+@Suite("a cluster's life", .serialized, .realTime)
 struct ClusterLifeTests {
     @Test("up, killed, restarted, paused, resumed, down, wiped")
     func life() throws {

@@ -1,6 +1,7 @@
 import ApusClient
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// The snippets of `docs/client-guide.md`, as a user would write them.
@@ -195,9 +196,9 @@ private struct ClientGuide {
     }
 }
 
-@Suite("The client guide", .serialized)
+@Suite("The client guide", .serialized, .realTime)
 struct ClientGuideTests {
-    @Test("its snippets do what it says", .timeLimit(.minutes(5)))
+    @Test("its snippets do what it says")
     func snippets() async throws {
         try await withCluster(brokers: ["broker-a", "broker-b"]) { cluster in
             let guide = ClientGuide(nameServers: cluster.nameServer)

@@ -3,9 +3,10 @@ import Chaos
 import MessageFormat
 import RemotingProtocol
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("Compressed bodies", .timeLimit(.minutes(5)))
+@Suite("Compressed bodies", .realTime)
 struct CompressedBodyTests {
     private static let large = String(repeating: "lorem ipsum ", count: 2_000)
 

@@ -1,9 +1,10 @@
 import ApusClient
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("Dead letters, from the handler's error to the second life", .timeLimit(.minutes(5)))
+@Suite("Dead letters, from the handler's error to the second life", .realTime)
 struct DeadLetterTests {
     private struct NoLuck: Error, CustomStringConvertible {
         var description: String { "the bank is closed" }

@@ -3,6 +3,7 @@ import Chaos
 import Foundation
 import MessageFormat
 import Synchronization
+import TestSupport
 import Testing
 
 /// What handlers saw, and a word when there is enough of it.
@@ -21,7 +22,7 @@ private final class Seen: Sendable {
     }
 }
 
-@Suite("What becomes of messages that fail, and of their order", .timeLimit(.minutes(5)))
+@Suite("What becomes of messages that fail, and of their order", .realTime)
 struct DeliveryTests {
     private func configuration(_ cluster: InProcessCluster) -> ApusClient.Configuration {
         var configuration = ApusClient.Configuration(nameServers: cluster.nameServer)

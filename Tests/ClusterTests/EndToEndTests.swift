@@ -3,9 +3,10 @@ import Chaos
 import Foundation
 import MessageFormat
 import RemotingProtocol
+import TestSupport
 import Testing
 
-@Suite("Real sockets, real files", .serialized)
+@Suite("Real sockets, real files", .serialized, .realTime)
 struct EndToEndTests {
     private func verify(
         on cluster: InProcessCluster, topic: String, messages: Int = 400, history: String? = nil

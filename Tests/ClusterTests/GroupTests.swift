@@ -6,9 +6,10 @@ import NIOCore
 import PeerTransport
 import RemotingProtocol
 import Storage
+import TestSupport
 import Testing
 
-@Suite("A group of brokers that controllers steer", .serialized, .timeLimit(.minutes(5)))
+@Suite("A group of brokers that controllers steer", .serialized, .realTime)
 struct GroupTests {
     private func verify(
         on cluster: GroupCluster, messages: Int, size: Int = 256,

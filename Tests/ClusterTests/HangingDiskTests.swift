@@ -1,10 +1,11 @@
 import MessageFormat
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Broker
 
-@Suite("A disk that hangs", .serialized, .timeLimit(.minutes(5)))
+@Suite("A disk that hangs", .serialized, .realTime)
 struct HangingDiskTests {
     @Test("a master that has waited two seconds for a write hands over")
     func handsOver() async throws {

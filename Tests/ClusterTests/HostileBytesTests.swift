@@ -3,9 +3,10 @@ import Foundation
 import Glibc
 import MessageFormat
 import RemotingProtocol
+import TestSupport
 import Testing
 
-@Suite("Bad input costs the sender only", .serialized)
+@Suite("Bad input costs the sender only", .serialized, .realTime)
 struct HostileBytesTests {
     /// Opens a connection, sends the bytes, and waits until the peer answers or closes.
     private func throwBytes(_ bytes: [UInt8], at port: UInt16) {

@@ -40,15 +40,30 @@ struct HostileController {
         ]
     }
 
-    /// Says all this and returns what was answered.
-    func say(_ payloads: [[UInt8]]) async throws -> [[UInt8]] {
+    /// Says all this, and goes when the other side has closed the link, or soon.
+    func say(_ payloads: [[UInt8]]) async throws {
+        _ = try await self.say(payloads) { link, _ in
+            await eventually(within: .milliseconds(200)) { link.closeReason != nil }
+        }
+    }
+
+    /// Says all this and returns the first answer.
+    func ask(_ payloads: [[UInt8]]) async throws -> [UInt8]? {
+        try await self.say(payloads) { _, ear in
+            await eventually { ear.heard.withLock { !$0.isEmpty } }
+        }.first
+    }
+
+    private func say(
+        _ payloads: [[UInt8]], until isEnough: (PeerLink, Ear) async -> Bool
+    ) async throws -> [[UInt8]] {
         let ear = Ear()
         let link = try await PeerConnector.connect(
             to: self.address, on: MultiThreadedEventLoopGroup.singleton.next(), delegate: ear,
             logger: InProcessCluster.quiet()
         ).get()
         for payload in payloads { link.send(payload) }
-        _ = await eventually(within: .milliseconds(200)) { link.closeReason != nil }
+        _ = await isEnough(link, ear)
         link.close()
         return ear.heard.withLock { $0 }
     }

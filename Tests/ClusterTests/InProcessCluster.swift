@@ -110,7 +110,7 @@ func withCluster(
 
 /// Waits until a condition holds, for at most `limit`. Returns whether it did.
 func eventually(
-    within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
+    within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let deadline = ContinuousClock.now + limit
     while ContinuousClock.now < deadline {

@@ -1,5 +1,6 @@
 import ApusClient
 import Synchronization
+import TestSupport
 import Testing
 
 /// The texts that a group's consumer handled.
@@ -11,7 +12,7 @@ private final class Texts: Sendable {
     var all: [String] { self.texts.withLock { $0.sorted() } }
 }
 
-@Suite("Groups that are moved", .timeLimit(.minutes(5)))
+@Suite("Groups that are moved", .realTime)
 struct MovingGroupsTests {
     private static let all = (10..<20).map { "\($0)" }
 

@@ -1,8 +1,9 @@
 import ApusClient
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("Clients with a namespace", .timeLimit(.minutes(5)))
+@Suite("Clients with a namespace", .realTime)
 struct NamespacedClientTests {
     private func configuration(
         _ cluster: InProcessCluster, _ namespace: String?

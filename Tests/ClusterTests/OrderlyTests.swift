@@ -3,6 +3,7 @@ import Chaos
 import Foundation
 import MessageFormat
 import Synchronization
+import TestSupport
 import Testing
 
 /// Watches handlers: what each queue's messages are, one after the other.
@@ -48,7 +49,7 @@ private final class OrderWitness: Sendable {
     }
 }
 
-@Suite("Consuming in order", .serialized, .timeLimit(.minutes(5)))
+@Suite("Consuming in order", .serialized, .realTime)
 struct OrderlyTests {
     private static let keys = (0..<6).map { "k\($0)" }
 

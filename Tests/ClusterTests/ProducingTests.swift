@@ -1,6 +1,7 @@
 import ApusClient
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// What arrives, in the order of its arrival.
@@ -40,7 +41,7 @@ extension InProcessCluster {
     }
 }
 
-@Suite("What producers can do", .serialized, .timeLimit(.minutes(5)))
+@Suite("What producers can do", .serialized, .realTime)
 struct ProducingTests {
     @Test("a committed transaction is delivered once, a rolled back one never")
     func transactions() async throws {
@@ -192,7 +193,7 @@ struct ProducingTests {
     }
 }
 
-@Suite("A producer's spool", .serialized, .timeLimit(.minutes(5)))
+@Suite("A producer's spool", .serialized, .realTime)
 struct SpoolTests {
     private func options(_ directory: String) -> Producer.Options {
         var options = Producer.Options()
@@ -306,7 +307,7 @@ struct SpoolTests {
     }
 }
 
-@Suite("Popping", .serialized, .timeLimit(.minutes(5)))
+@Suite("Popping", .serialized, .realTime)
 struct PoppingTests {
     private func consumer(_ cluster: InProcessCluster) -> SimpleConsumer {
         var options = SimpleConsumer.Options()

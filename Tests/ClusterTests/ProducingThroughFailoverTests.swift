@@ -3,6 +3,7 @@ import Broker
 import Chaos
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 extension GroupCluster {
@@ -44,7 +45,7 @@ extension GroupCluster {
     }
 }
 
-@Suite("Producing and popping while masters die", .serialized, .timeLimit(.minutes(3)))
+@Suite("Producing and popping while masters die", .serialized, .realTime)
 struct ProducingThroughFailoverTests {
     @Test("an idempotent producer's messages are stored once each")
     func idempotent() async throws {

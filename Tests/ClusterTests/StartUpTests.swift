@@ -5,11 +5,12 @@ import NIOCore
 import NIOPosix
 import RemotingProtocol
 import RemotingTransport
+import TestSupport
 import Testing
 
 @testable import Broker
 
-@Suite("Brokers that are set up wrongly", .serialized, .timeLimit(.minutes(2)))
+@Suite("Brokers that are set up wrongly", .serialized, .realTime)
 struct StartUpTests {
     private func reason(
         _ change: (inout BrokerConfiguration) -> Void
@@ -80,7 +81,7 @@ struct StartUpTests {
     }
 }
 
-@Suite("What a group of brokers tells", .serialized, .timeLimit(.minutes(2)))
+@Suite("What a group of brokers tells", .serialized, .realTime)
 struct GroupNewsTests {
     @Test("name servers know the controllers, also of brokers that are gone")
     func directory() async throws {

@@ -3,9 +3,10 @@ import Broker
 import Chaos
 import RemotingProtocol
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("Message traces", .timeLimit(.minutes(5)))
+@Suite("Message traces", .realTime)
 struct TracingTests {
     private func configuration(_ cluster: InProcessCluster) -> ApusClient.Configuration {
         var configuration = ApusClient.Configuration(nameServers: cluster.nameServer)

@@ -1,9 +1,10 @@
 import MessageFormat
 import NIOCore
 import PeerTransport
+import TestSupport
 import Testing
 
-@Suite("Hostile peers", .timeLimit(.minutes(1)))
+@Suite("Hostile peers", .realTime)
 struct HostilePeerTests {
     private static func frame(_ payload: [UInt8]) -> [UInt8] { PeerFrame.encode(payload).bytes }
 

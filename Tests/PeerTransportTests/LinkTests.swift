@@ -1,8 +1,9 @@
 import NIOCore
 import PeerTransport
+import TestSupport
 import Testing
 
-@Suite("Links between servers", .timeLimit(.minutes(1)))
+@Suite("Links between servers", .realTime)
 struct LinkTests {
     @Test("a payload goes there and back; both sides hear of opening and closing")
     func roundTrip() async throws {

@@ -2,9 +2,10 @@ import NIOCore
 import RemotingProtocol
 import RemotingTransport
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("What a client is told when there is no answer", .timeLimit(.minutes(1)))
+@Suite("What a client is told when there is no answer", .realTime)
 struct ClientFailureTests {
     private let patience = Duration.seconds(20)
 

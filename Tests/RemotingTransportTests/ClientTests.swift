@@ -2,9 +2,10 @@ import NIOCore
 import RemotingProtocol
 import RemotingTransport
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("What a client is answered", .timeLimit(.minutes(1)))
+@Suite("What a client is answered", .realTime)
 struct ClientTests {
     private let patience = Duration.seconds(20)
 

@@ -1,9 +1,10 @@
 import NIOCore
 import RemotingProtocol
 import RemotingTransport
+import TestSupport
 import Testing
 
-@Suite("What a server reads", .timeLimit(.minutes(1)))
+@Suite("What a server reads", .realTime)
 struct InboundTests {
     @Test("frames of one write reach the delegate as one burst and are answered in order")
     func oneBurst() async throws {

@@ -2,6 +2,7 @@ import MessageFormat
 import NIOCore
 import NIOPosix
 import RemotingProtocol
+import TestSupport
 import Testing
 
 @testable import RemotingTransport
@@ -12,7 +13,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite("What a server writes, accepts and closes", .timeLimit(.minutes(1)))
+@Suite("What a server writes, accepts and closes", .realTime)
 struct ServerTests {
     @Test("answers from many threads arrive whole, each thread's in its order")
     func manyThreads() async throws {

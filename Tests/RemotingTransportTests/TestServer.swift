@@ -37,8 +37,8 @@ final class TestServer: RemotingServerDelegate {
     }
 
     func received(_ commands: [ReceivedCommand], from connection: RemotingConnection) {
-        self.log.yield(.received(count: commands.count))
         self.behaviour(commands, connection)
+        self.log.yield(.received(count: commands.count))
     }
 
     func becameWritable(_ connection: RemotingConnection) {

@@ -7,7 +7,7 @@ import Testing
 @testable import Examples
 
 /// How a user tests what a program does with messages, and what it does when the broker fails.
-@Suite("Billing", .timeLimit(.minutes(1)))
+@Suite("Billing", .timeLimit(.minutes(5)))
 struct BillingTests {
     /// Counts how often each order was billed.
     final class Bills: Sendable {

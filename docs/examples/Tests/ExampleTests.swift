@@ -2,12 +2,13 @@ import ApusClient
 import ApusTesting
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Examples
 
 /// Runs the examples.
-@Suite("Examples", .timeLimit(.minutes(2)))
+@Suite("Examples", .realTime)
 struct ExampleTests {
     /// What handlers were given, in the order of their calls.
     final class Seen: Sendable {
