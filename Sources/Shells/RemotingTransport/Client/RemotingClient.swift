@@ -141,8 +141,11 @@ extension RemotingClient {
     private func add(_ call: OutgoingCall, to address: String) -> RemotingError? {
         // A link that ends between being found and being asked was replaced: ask its successor.
         for _ in 0..<Self.attemptsMax {
-            guard let link = self.link(to: address) else { return .shutDown }
-            switch link.add(call) {
+            guard let (link, isNew) = self.link(to: address) else { return .shutDown }
+            let admission = link.add(call)
+            // Only now: the call hears why its own link could not connect.
+            if isNew { link.connect(self.options, logger: self.logger) }
+            switch admission {
             case .gathered, .drainWanted: return nil
             case .closed: continue
             case .full:
@@ -169,18 +172,15 @@ extension RemotingClient {
 // MARK: - Links
 
 extension RemotingClient: ClientLinkOwner {
-    private func link(to address: String) -> ClientLink? {
-        var isNew = false
-        let link = self.state.withLock { state -> ClientLink? in
-            if let link = state.links[address] { return link }
+    /// The link to an address; whoever gets a new one has to connect it. Nil after the shutdown.
+    private func link(to address: String) -> (link: ClientLink, isNew: Bool)? {
+        self.state.withLock { state in
+            if let link = state.links[address] { return (link, false) }
             if state.isShutDown { return nil }
-            isNew = true
             let link = self.makeLink(to: address)
             state.links[address] = link
-            return link
+            return (link, true)
         }
-        if isNew { link?.connect(self.options, logger: self.logger) }
-        return link
     }
 
     private func makeLink(to address: String) -> ClientLink {
