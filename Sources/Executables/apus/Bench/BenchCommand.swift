@@ -13,7 +13,7 @@ struct BenchCommand: AsyncParsableCommand {
         subcommands: [
             BenchSend.self, BenchConsume.self, BenchPop.self, BenchTransaction.self,
             BenchDelay.self,
-            BenchLatency.self, BenchDisk.self,
+            BenchLatency.self, BenchDisk.self, BenchAnswer.self,
         ])
 }
 
