@@ -52,6 +52,20 @@ struct FrameDecoderTests {
         #expect(decoder.bufferedBytes == 0)
     }
 
+    @Test("reads that nobody has looked at gather", arguments: [1, 7, 64, 1000])
+    func unseenReads(size: Int) throws {
+        var decoder = FrameDecoder()
+        let stream = Self.stream(20)
+        var opaques: [Int32] = []
+        for (number, start) in stride(from: 0, to: stream.count, by: size).enumerated() {
+            decoder.append(ByteBuffer(bytes: stream[start..<min(start + size, stream.count)]))
+            if number.isMultiple(of: 3) { opaques += try Self.opaques(&decoder) }
+        }
+        opaques += try Self.opaques(&decoder)
+        #expect(opaques == Array(0..<20))
+        #expect(decoder.bufferedBytes == 0)
+    }
+
     @Test("frames that were handed out stay as they are while the next ones arrive")
     func handedOutFramesKeepTheirBytes() throws {
         var decoder = FrameDecoder()
@@ -186,7 +200,8 @@ enum HotFrames {
                 consumerGroup: "CG", topic: "T", queueID: 1, queueOffset: 5, subscription: "*"
             ).command,
             SendResponse(
-                opaque: 1, messageID: "7F00", queueID: 1, queueOffset: 2, transactionID: "x"
+                opaque: 1, messageIDs: .several("7F00"), queueID: 1, queueOffset: 2,
+                transactionID: "x"
             ).command,
             PullResponse(opaque: 2, code: .success, nextBeginOffset: 1, minOffset: 0, maxOffset: 1)
                 .command,

@@ -161,14 +161,15 @@ struct HotRequestTests {
         arguments: [SerializationType.json, .binary])
     func sendResponse(serialization: SerializationType) throws {
         let plain = SendResponse(
-            opaque: -7, messageID: "7F00000100002A9F00000000000004D2", queueID: 3, queueOffset: .max
-        )
+            opaque: -7, messageIDs: .several("7F00000100002A9F00000000000004D2"), queueID: 3,
+            queueOffset: .max)
         var full = plain
         full.transactionID = "0A\"0B"
         full.remark = String(repeating: "späte \u{1}", count: 30)
         full.code = .flushDiskTimeout
         var batch = plain
-        batch.messageID = Array(repeating: plain.messageID, count: 500).joined(separator: ",")
+        batch.messageIDs = .several(
+            Array(repeating: plain.messageIDs.text, count: 500).joined(separator: ","))
         for response in [plain, full, batch] {
             var buffer = ByteBuffer()
             buffer.writeBytes([9, 9])
@@ -181,6 +182,21 @@ struct HotRequestTests {
             #expect(received.string("MSG_REGION") == "DefaultRegion")
             #expect(received.string("TRACE_ON") == "true")
         }
+    }
+
+    @Test(
+        "the id of one message is written as its text is",
+        arguments: [
+            HostAddress(ip: [10, 0, 255, 1], port: 10911),
+            HostAddress(ip: (0..<16).map { $0 * 16 + 15 }, port: .max),
+        ])
+    func oneMessageID(storeHost: HostAddress) throws {
+        let id = OffsetMessageID(storeHost: storeHost, physicalOffset: PhysicalOffset(0x1_ABCD_EF))
+        let one = SendResponse(opaque: 1, messageIDs: .one(id), queueID: 0, queueOffset: 0)
+        var buffer = ByteBuffer()
+        one.encode(into: &buffer)
+        #expect(Array(buffer.readableBytesView) == one.command.bytes(as: .json))
+        #expect(one.command["msgId"] == id.text)
     }
 
     @Test(

@@ -184,11 +184,12 @@ package struct CommitLog: Sendable {
 
     private mutating func closeBatch() {
         guard !self.gathering.isEmpty else { return }
+        let size = self.gathering.size
         let (planned, waiting) = self.gathering.seal(
             epoch: self.epoch, now: self.latestStoreTimestamp, logID: self.logID)
         self.closed.append(planned)
         self.unconfirmed.append(waiting)
-        self.gathering = Gathering(start: planned.end)
+        self.gathering = Gathering(start: planned.end, expecting: size)
         self.keptTogether = 0
     }
 }

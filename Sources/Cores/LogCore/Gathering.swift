@@ -7,8 +7,23 @@ struct Gathering: Sendable {
     var records = 0
     private var entries: [UnconfirmedEntry] = []
     private var keys: [KeyEntry] = []
+    private let expected: Size
 
-    init(start: PhysicalOffset) { self.start = start }
+    /// How large a batch was, and the next one will likely be.
+    struct Size: Sendable {
+        var bytes = 0
+        var entries = 0
+        var keys = 0
+    }
+
+    init(start: PhysicalOffset, expecting expected: Size = Size()) {
+        self.start = start
+        self.expected = expected
+    }
+
+    var size: Size {
+        Size(bytes: self.bytes.count, entries: self.entries.count, keys: self.keys.count)
+    }
 
     var isEmpty: Bool { self.bytes.isEmpty }
 
@@ -18,6 +33,9 @@ struct Gathering: Sendable {
     /// Reserves the header's room before the first record.
     mutating func begin() {
         guard self.isEmpty else { return }
+        self.bytes.reserveCapacity(LogBatchHeader.padded(self.expected.bytes))
+        self.entries.reserveCapacity(self.expected.entries)
+        self.keys.reserveCapacity(self.expected.keys)
         self.bytes.append(contentsOf: repeatElement(0, count: LogBatchHeader.count))
     }
 

@@ -123,7 +123,7 @@ extension BrokerEngine {
             appended = try self.append(draft, body: body, stamp)
         }
         self.answerWhenConfirmed(
-            caller, first: appended, messageIDs: self.messageID(appended.position),
+            caller, first: appended, messageIDs: .one(self.offsetMessageID(appended.position)),
             queueID: queueID, uniqueKey: facts.uniqueKey, recallHandle: handle)
     }
 
@@ -219,7 +219,7 @@ extension BrokerEngine {
         }
         first.end = last.end
         self.answerWhenConfirmed(
-            caller, first: first, messageIDs: ids, queueID: queueID, uniqueKey: nil)
+            caller, first: first, messageIDs: .several(ids), queueID: queueID, uniqueKey: nil)
     }
 
     /// The batch's messages and, if their producer numbers them, the numbers.
@@ -305,12 +305,14 @@ extension BrokerEngine {
         return self.queues.findOrMake(key)
     }
 
-    func messageID(_ position: PhysicalOffset) -> String {
-        OffsetMessageID(storeHost: self.settings.storeHost, physicalOffset: position).text
+    func messageID(_ position: PhysicalOffset) -> String { self.offsetMessageID(position).text }
+
+    func offsetMessageID(_ position: PhysicalOffset) -> OffsetMessageID {
+        OffsetMessageID(storeHost: self.settings.storeHost, physicalOffset: position)
     }
 
     mutating func answerWhenConfirmed(
-        _ caller: Caller, first: Appended, messageIDs: String, queueID: Int32,
+        _ caller: Caller, first: Appended, messageIDs: SentMessageIDs, queueID: Int32,
         uniqueKey: String?, recallHandle: String? = nil
     ) {
         guard !caller.isOneWay else { return }
@@ -319,7 +321,7 @@ extension BrokerEngine {
                 end: first.end, since: self.now.tick, caller: caller,
                 answer: .send(
                     SendResponse(
-                        opaque: caller.opaque, code: .success, messageID: messageIDs,
+                        opaque: caller.opaque, code: .success, messageIDs: messageIDs,
                         queueID: queueID, queueOffset: first.queueOffset.value,
                         transactionID: uniqueKey, recallHandle: recallHandle))))
     }
@@ -329,8 +331,8 @@ extension HostAddress {
     /// Old clients read four bytes of IP whatever the flags say: anything else is shown as 0.0.0.0.
     var presentableToOldClients: HostAddress {
         guard self.isIPv6 else { return self }
-        let isMapped =
-            self.ip[..<10].allSatisfy { $0 == 0 } && self.ip[10] == 0xFF && self.ip[11] == 0xFF
-        return HostAddress(ip: isMapped ? Array(self.ip[12...]) : [0, 0, 0, 0], port: self.port)
+        let ip = self.ip
+        let isMapped = ip[..<10].allSatisfy { $0 == 0 } && ip[10] == 0xFF && ip[11] == 0xFF
+        return HostAddress(ip: isMapped ? Array(ip[12...]) : [0, 0, 0, 0], port: self.port)
     }
 }

@@ -22,26 +22,34 @@ struct PendingAnswer: Sendable {
 /// Answers in the order of the log, which is the order of their requests.
 struct PendingAnswers: Sendable {
     private var waiting: Deque<PendingAnswer> = []
+    /// What is asked of the answers again and again, without a copy of them.
+    private var conditions: Deque<(end: PhysicalOffset, since: Tick)> = []
 
     var count: Int { self.waiting.count }
 
-    mutating func append(_ answer: PendingAnswer) { self.waiting.append(answer) }
+    mutating func append(_ answer: PendingAnswer) {
+        self.conditions.append((answer.end, answer.since))
+        self.waiting.append(answer)
+    }
 
     mutating func popConfirmed(upTo offset: PhysicalOffset) -> PendingAnswer? {
-        guard let first = self.waiting.first, first.end <= offset else { return nil }
-        return self.waiting.removeFirst()
+        guard let first = self.conditions.first, first.end <= offset else { return nil }
+        return self.popAny()
     }
 
     mutating func popWaiting(
         since latest: Tick, keptUpTo kept: PhysicalOffset? = nil
     ) -> PendingAnswer? {
-        guard let first = self.waiting.first, first.since <= latest,
+        guard let first = self.conditions.first, first.since <= latest,
             kept.map({ first.end <= $0 }) ?? true
         else { return nil }
-        return self.waiting.removeFirst()
+        return self.popAny()
     }
 
-    mutating func popAny() -> PendingAnswer? { self.waiting.popFirst() }
+    mutating func popAny() -> PendingAnswer? {
+        _ = self.conditions.popFirst()
+        return self.waiting.popFirst()
+    }
 }
 
 // Batches out, confirm offset back: "acked means durable" is kept here.

@@ -23,6 +23,9 @@ package struct OffsetMessageID: Hashable, Sendable {
         self.physicalOffset = PhysicalOffset(offset)
     }
 
+    /// The longest text: of an IPv6 address.
+    package static let textCountMax = 56
+
     package var text: String {
         var bytes = self.storeHost.ip
         bytes.append(bigEndian: self.storeHost.port)

@@ -118,8 +118,8 @@ package struct MessageDraft {
 extension HostAddress {
     /// Writes the address at `offset`. Returns how many bytes that took.
     func store(in out: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-        self.ip.withUnsafeBytes { out.copy($0, at: offset) }
-        out.store(bigEndian: self.port, at: offset + self.ip.count)
+        self.withIPBytes { out.copy($0, at: offset) }
+        out.store(bigEndian: self.port, at: offset + self.encodedCount - 4)
         return self.encodedCount
     }
 }

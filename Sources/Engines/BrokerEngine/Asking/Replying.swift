@@ -91,7 +91,7 @@ extension BrokerEngine {
             .answerSend(
                 caller,
                 SendResponse(
-                    opaque: caller.opaque, messageID: "0", queueID: 0, queueOffset: 0)))
+                    opaque: caller.opaque, messageIDs: .several("0"), queueID: 0, queueOffset: 0)))
     }
 
     mutating func replyLost(_ caller: Caller, _ failure: CallFailure) {

@@ -130,7 +130,8 @@ extension BrokerEngine {
             case .send(let queueID):
                 .send(
                     SendResponse(
-                        opaque: opaque, messageID: messageID, queueID: queueID, queueOffset: 0,
+                        opaque: opaque, messageIDs: .several(messageID), queueID: queueID,
+                        queueOffset: 0,
                         transactionID: job.uniqueKey))
             }
         self.answers.append(

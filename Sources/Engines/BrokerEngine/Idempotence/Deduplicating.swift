@@ -79,7 +79,8 @@ extension BrokerEngine {
             send.caller,
             first: Appended(
                 position: first.position, queueOffset: first.offset, end: self.log.end),
-            messageIDs: send.places.map { self.messageID($0.position) }.joined(separator: ","),
+            messageIDs: .several(
+                send.places.map { self.messageID($0.position) }.joined(separator: ",")),
             queueID: send.queueID, uniqueKey: send.uniqueKey, recallHandle: recallHandle)
         self.releaseAnswers()
     }

@@ -1,4 +1,4 @@
-private import MessageFormat
+internal import MessageFormat
 internal import NIOCore
 
 /// Writes a frame's length, header word and header straight into a buffer's memory.
@@ -47,7 +47,9 @@ struct HeadWriter {
     mutating func escaped(_ text: String) {
         var text = text
         text.withUTF8 { bytes in
-            self.reserve(bytes.count)
+            guard bytes.contains(where: { JSONText.escapedCount($0) != 1 }) else {
+                return self.append(UnsafeRawBufferPointer(bytes))
+            }
             for byte in bytes {
                 if JSONText.escapedCount(byte) == 1 {
                     self.append(byte)
@@ -56,6 +58,26 @@ struct HeadWriter {
                 }
             }
         }
+    }
+
+    /// The id's text.
+    mutating func hexadecimal(_ id: OffsetMessageID) {
+        id.storeHost.withIPBytes { for byte in $0 { self.hexadecimal(byte) } }
+        withUnsafeBytes(of: id.storeHost.port.bigEndian) {
+            for byte in $0 { self.hexadecimal(byte) }
+        }
+        withUnsafeBytes(of: id.physicalOffset.bytes.bigEndian) {
+            for byte in $0 { self.hexadecimal(byte) }
+        }
+    }
+
+    private mutating func hexadecimal(_ byte: UInt8) {
+        self.hexadecimal(digit: byte >> 4)
+        self.hexadecimal(digit: byte & 15)
+    }
+
+    private mutating func hexadecimal(digit: UInt8) {
+        self.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") + digit - 10)
     }
 
     mutating func decimal(_ value: Int64) {

@@ -1,11 +1,11 @@
+package import MessageFormat
 package import NIOCore
 
 /// The answer to a send, written without anything in between: one per message or batch.
 package struct SendResponse: Hashable, Sendable {
     package var opaque: Int32
     package var code: ResponseCode
-    /// `OffsetMessageID`'s text; of a batch, one for each member, separated by commas.
-    package var messageID: String
+    package var messageIDs: SentMessageIDs
     package var queueID: Int32
     package var queueOffset: Int64
     package var transactionID: String?
@@ -14,13 +14,13 @@ package struct SendResponse: Hashable, Sendable {
     package var remark: String?
 
     package init(
-        opaque: Int32, code: ResponseCode = .success, messageID: String, queueID: Int32,
+        opaque: Int32, code: ResponseCode = .success, messageIDs: SentMessageIDs, queueID: Int32,
         queueOffset: Int64, transactionID: String? = nil, recallHandle: String? = nil,
         remark: String? = nil
     ) {
         self.opaque = opaque
         self.code = code
-        self.messageID = messageID
+        self.messageIDs = messageIDs
         self.queueID = queueID
         self.queueOffset = queueOffset
         self.transactionID = transactionID
@@ -35,8 +35,9 @@ package struct SendResponse: Hashable, Sendable {
         guard serialization == .json, self.recallHandle == nil else {
             return self.command.encode(into: &buffer, as: serialization)
         }
-        let texts = [self.messageID, self.transactionID ?? "", self.remark ?? ""]
-        let countMax = texts.reduce(360) { $0 + JSONText.escapedCountMax($1) }
+        var countMax = 360 + self.messageIDs.escapedCountMax
+        if let id = self.transactionID { countMax += JSONText.escapedCountMax(id) }
+        if let remark = self.remark { countMax += JSONText.escapedCountMax(remark) }
         HeadWriter.write(.json, bodyCount: 0, countMax: countMax, into: &buffer) { head in
             self.write(to: &head)
         }
@@ -48,7 +49,10 @@ package struct SendResponse: Hashable, Sendable {
         head.decimal(Int64(self.code.rawValue))
         head.text(
             ",\"extFields\":{\"MSG_REGION\":\"DefaultRegion\",\"TRACE_ON\":\"true\",\"msgId\":\"")
-        head.escaped(self.messageID)
+        switch self.messageIDs {
+        case .one(let id): head.hexadecimal(id)
+        case .several(let text): head.escaped(text)
+        }
         head.text("\",\"queueId\":\"")
         head.decimal(Int64(self.queueID))
         head.text("\",\"queueOffset\":\"")
@@ -68,7 +72,7 @@ package struct SendResponse: Hashable, Sendable {
         var command = RemotingCommand.response(
             self.code, to: self.opaque, remark: self.remark,
             fields: [
-                "MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "msgId": self.messageID,
+                "MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "msgId": self.messageIDs.text,
                 "queueId": String(self.queueID), "queueOffset": String(self.queueOffset),
             ])
         command["transactionId"] = self.transactionID
@@ -80,10 +84,32 @@ package struct SendResponse: Hashable, Sendable {
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
         self.init(
             opaque: command.opaque, code: command.responseCode,
-            messageID: try command.requiredString("msgId"),
+            messageIDs: .several(try command.requiredString("msgId")),
             queueID: try command.requiredInt32("queueId"),
             queueOffset: try command.requiredInt64("queueOffset"),
             transactionID: command.nonEmptyString("transactionId"),
             recallHandle: command.nonEmptyString("recallHandle"), remark: command.remark)
+    }
+}
+
+/// Where what was sent lies, as its producer hears it.
+package enum SentMessageIDs: Hashable, Sendable {
+    case one(OffsetMessageID)
+    /// Texts of `OffsetMessageID`, one for each member of a batch, separated by commas; or whatever
+    /// a server wrote.
+    case several(String)
+
+    package var text: String {
+        switch self {
+        case .one(let id): id.text
+        case .several(let text): text
+        }
+    }
+
+    fileprivate var escapedCountMax: Int {
+        switch self {
+        case .one: OffsetMessageID.textCountMax
+        case .several(let text): JSONText.escapedCountMax(text)
+        }
     }
 }

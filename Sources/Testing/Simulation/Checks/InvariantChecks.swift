@@ -158,7 +158,7 @@ final class InvariantChecks {
         guard response.code == .success, let golden = self.golden[process.host.group] else {
             return self.checkRefusal(response, by: process)
         }
-        let first = response.messageID.prefix { $0 != "," }
+        let first = response.messageIDs.text.prefix { $0 != "," }
         guard let id = OffsetMessageID(first),
             id.physicalOffset.bytes + 4 <= golden.end.bytes
         else {
