@@ -1,35 +1,34 @@
 /// An IP address and a port, as messages carry the hosts where they were born and stored.
 package struct HostAddress: Hashable, Sendable {
-    /// The IP in network order, from the first byte on; zeroes behind an IPv4. No array: an address
-    /// goes with every request and every message.
-    private let bytes: SIMD16<UInt8>
+    /// The IP's bytes as they lie in memory, in network order; zeroes behind an IPv4. No array: an
+    /// address goes with every request and every message.
+    private let first: UInt64
+    private let second: UInt64
     package let isIPv6: Bool
     package var port: Int32
 
     /// `ip` has 4 bytes (IPv4) or 16 bytes (IPv6), in network order.
     package init(ip: [UInt8], port: Int32) {
         precondition(ip.count == 4 || ip.count == 16, "an IP address has 4 or 16 bytes")
-        var bytes = SIMD16<UInt8>(repeating: 0)
-        for (index, byte) in ip.enumerated() { bytes[index] = byte }
-        self.bytes = bytes
+        var words = (UInt64(0), UInt64(0))
+        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: ip) }
+        (self.first, self.second) = words
         self.isIPv6 = ip.count == 16
         self.port = port
     }
 
-    package var ip: [UInt8] { (0..<self.ipCount).map { self.bytes[$0] } }
-
-    private var ipCount: Int { self.isIPv6 ? 16 : 4 }
+    package var ip: [UInt8] { self.withIPBytes { Array($0) } }
 
     package static let unknown = Self(ip: [0, 0, 0, 0], port: 0)
 
     /// Bytes that the address takes in a message: the IP and a port of four bytes.
-    package var encodedCount: Int { self.ipCount + 4 }
+    package var encodedCount: Int { self.isIPv6 ? 20 : 8 }
 
     package func withIPBytes<R, E: Error>(
         _ use: (UnsafeRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
-        try withUnsafeBytes(of: self.bytes) { bytes throws(E) in
-            try use(UnsafeRawBufferPointer(rebasing: bytes[..<self.ipCount]))
+        try withUnsafeBytes(of: (self.first, self.second)) { bytes throws(E) in
+            try use(UnsafeRawBufferPointer(rebasing: bytes[..<(self.isIPv6 ? 16 : 4)]))
         }
     }
 }
