@@ -12,6 +12,7 @@ struct DelayDrillTests {
         settings.over = .seconds(60)
         settings.segmentBytes = 1 << 20
         settings.windowMax = 1_000
+        settings.scanChunk = 1_024
         var drill = DelayDrill(settings)
         let report = try drill.run()
         #expect(report.isGood, "\(report.text)")

@@ -72,6 +72,8 @@ package struct BrokerEngine: Sendable {
     let bootTime: Timestamp
     var sealingPausedUntil = Tick.zero
     var deletedAt = Tick.zero
+    /// How far the scan of delayed messages has gone since the last tick.
+    var delayScanSteps = 0
 
     /// Nobody waits for the disk any more.
     package var isSettled: Bool { self.answers.count == 0 && !self.log.hasGathered }

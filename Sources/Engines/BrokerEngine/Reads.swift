@@ -75,6 +75,7 @@ extension BrokerEngine {
         case (.walk(var walk), .success(let entries)):
             walk.take(entries[...])
             self.walk(walk)
+            if case .delays = walk.purpose { self.scanDelays() }
         case (.storeTime(let caller), .success(let entries)):
             self.answerStoreTime(caller, entries.first)
         case (_, .success): break

@@ -7,6 +7,7 @@ extension BrokerEngine {
     /// Looks after delayed messages: keeps the earliest ones known and, as a master, delivers those
     /// whose time has come.
     mutating func tendDelays() {
+        self.delayScanSteps = 0
         self.scanDelays()
         guard self.mayServe, (try? self.admit()) != nil,
             let due = self.delivery.delays.takeDue(

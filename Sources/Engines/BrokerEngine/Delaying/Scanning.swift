@@ -29,10 +29,17 @@ struct IndexWalk: Sendable {
 extension BrokerEngine {
     var timerQueue: QueueNumber? { self.queues.number(of: DelayParking.queue) }
 
+    /// Steps of a scan between two ticks: at a restart what is due is late by as long as the scan
+    /// takes, and messages wait for as long as its steps between two ticks take.
+    static let delayScanStepsMax = 8
+
     mutating func scanDelays() {
         guard let queue = self.timerQueue else { return }
-        // A step in memory is done when `walk` returns; one in a file goes on by itself later.
-        while let range = self.delivery.delays.nextScan() {
+        // A step in memory is done when `walk` returns; one in a file comes here again.
+        while self.delayScanSteps < Self.delayScanStepsMax,
+            let range = self.delivery.delays.nextScan()
+        {
+            self.delayScanSteps += 1
             self.walk(
                 IndexWalk(
                     purpose: .delays, queue: queue, end: range.upperBound, next: range.lowerBound))

@@ -16,6 +16,7 @@ package struct DelayDrill {
         package var step: Duration = .milliseconds(100)
         package var segmentBytes = 64 << 20
         package var windowMax = DelaySettings().windowMax
+        package var scanChunk = DelaySettings().scanChunk
         package var seed: UInt64 = 1
 
         package init() {}
@@ -39,6 +40,7 @@ package struct DelayDrill {
 
         package var isGood: Bool {
             self.delivered == self.messages && self.tooEarly == 0 && self.twice == 0
+                && self.latest <= .seconds(1)
                 && self.stillPending == 0 && self.pendingAfterRestart == self.expectedAfterRestart
         }
 
@@ -87,6 +89,7 @@ package struct DelayDrill {
         broker.log.segmentBytes = settings.segmentBytes
         broker.storeHost = HostAddress(ip: [127, 0, 0, 1], port: 10911)
         broker.delivery.delays.windowMax = settings.windowMax
+        broker.delivery.delays.scanChunk = settings.scanChunk
         return BrokerEngine(settings: broker, logID: 1, at: now)
     }
 
