@@ -145,7 +145,7 @@ let package = Package(
         .tests("ApusClient", ["ClientEngine", "RemotingProtocol", "MessageFormat"]),
         .tests(
             "RemotingTransport",
-            ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
+            ["RemotingProtocol", "MessageFormat", .nioCore, .nioEmbedded, .nioPosix, .logging]),
         .tests("Storage", ["MessageFormat"]),
         .tests("Compression", ["MessageFormat"]),
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
@@ -190,6 +190,7 @@ extension [SwiftSetting] {
 extension Target.Dependency {
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
     static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }
