@@ -32,6 +32,7 @@ let package = Package(
         .format("MessageFormat", ["CChecksum"]),
         .format("RemotingProtocol", ["MessageFormat", .nioCore]),
         .format("ReplicationProtocol", ["MessageFormat"]),
+        .format("ConfigurationFormat", []),
 
         // Cores: pure state machines. Input in, effects out.
         .core("RoutingCore"),
@@ -56,22 +57,24 @@ let package = Package(
         // Shells: sockets, files, time.
         .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
         .shell("Storage", [.logging]),
+        .shell("ConfigurationSources", ["ConfigurationFormat"]),
         .shell("Compression", []),
         .shell("PeerTransport", ["ReplicationProtocol", .nioCore, .nioPosix, .logging]),
 
         // Services: one engine and its shells, ready to run.
-        .service("NameServer", ["NameServerEngine", "RemotingTransport"]),
+        .service(
+            "NameServer", ["NameServerEngine", "RemotingTransport", "ConfigurationFormat"]),
         .service(
             "Broker",
             [
                 "BrokerEngine", "LogCore", "ReplicationProtocol", "RemotingTransport",
-                "PeerTransport", "Storage",
+                "PeerTransport", "Storage", "ConfigurationFormat",
             ]),
         .service(
             "Controller",
             [
                 "ControllerEngine", "ControllerCore", "Raft", "ReplicationProtocol",
-                "RemotingTransport", "PeerTransport", "Storage",
+                "RemotingTransport", "PeerTransport", "Storage", "ConfigurationFormat",
             ]),
         .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport", "Compression"]),
 
@@ -103,9 +106,12 @@ let package = Package(
             ]),
 
         // Executables: parse arguments, build a service, run it.
-        .executable("apus-namesrv", ["NameServer"]),
-        .executable("apus-broker", ["Broker"]),
-        .executable("apus-controller", ["Controller"]),
+        .executable(
+            "apus-namesrv", ["NameServer", "ConfigurationFormat", "ConfigurationSources"]),
+        .executable(
+            "apus-broker", ["Broker", "ConfigurationFormat", "ConfigurationSources"]),
+        .executable(
+            "apus-controller", ["Controller", "ConfigurationFormat", "ConfigurationSources"]),
         .executable("apus-simulate", ["Simulation"]),
         .executable(
             "apus",
@@ -125,6 +131,7 @@ let package = Package(
         .tests("ClientCore", ["MessageFormat"]),
         .tests("NameServerEngine", ["RoutingCore", "RemotingProtocol", "MessageFormat"]),
         .tests("ReplicationProtocol", ["MessageFormat"]),
+        .tests("ConfigurationFormat"),
         .tests("Raft", ["MessageFormat"]),
         .tests("ControllerCore", ["MessageFormat"]),
         .tests("ReplicationCore", ["MessageFormat"]),
@@ -165,7 +172,9 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "NameServer", "Broker", "Controller", "ApusClient", "Chaos", "RemotingTransport",
-                "PeerTransport", "Storage", "RemotingProtocol", "ReplicationProtocol",
+                "ConfigurationFormat", "ConfigurationSources", "PeerTransport", "Storage",
+                "BrokerEngine", "DeliveryCore", "LogCore", "RemotingProtocol",
+                "ReplicationProtocol",
                 "MessageFormat", .nioCore, .nioPosix, .logging,
             ],
             swiftSettings: .strict),

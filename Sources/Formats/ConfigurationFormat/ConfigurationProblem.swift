@@ -29,4 +29,9 @@ package struct ConfigurationRemark: Hashable, Sendable {
 
     package let level: Level
     package let text: String
+
+    package init(level: Level, text: String) {
+        self.level = level
+        self.text = text
+    }
 }

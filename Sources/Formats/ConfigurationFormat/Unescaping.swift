@@ -65,7 +65,7 @@ enum Unescaping {
             }
         }
         if escaped.hasPrefix(" ") { escaped = "\\" + escaped }
-        if escaped.hasSuffix(" "), escaped.utf8.count > 2 { escaped = escaped.dropLast() + "\\ " }
+        if escaped.hasSuffix(" "), text != " " { escaped = escaped.dropLast() + "\\ " }
         return escaped
     }
 }

@@ -236,11 +236,19 @@ extension BrokerStart {
         let (host, port) = (self.configuration.listenHost, self.configuration.port)
         do {
             let server = try await RemotingServer.bind(
-                host: host, port: port, group: loops, delegate: door, logger: self.logger)
+                host: host, port: port, group: loops, delegate: door, options: self.serverOptions,
+                logger: self.logger)
             self.undo.append { await server.close() }
             return server
         } catch {
             throw self.configuration.cannotListen(on: port, "listenPort", error)
         }
+    }
+
+    private var serverOptions: RemotingServerOptions {
+        var options = RemotingServerOptions()
+        options.connectionsMax = self.configuration.connectionsMax
+        options.connections.idleTime = self.configuration.idleTime
+        return options
     }
 }
