@@ -105,6 +105,15 @@ let package = Package(
                 .nioPosix, .logging,
             ]),
 
+        .testing(
+            "HostileInput",
+            [
+                "BrokerEngine", "ControllerEngine", "NameServerEngine", "ClientEngine", "LogCore",
+                "DeliveryCore", "FilterCore", "ControllerCore", "Raft", "RoutingCore",
+                "PeerTransport", "Compression", "ReplicationProtocol", "RemotingProtocol",
+                "MessageFormat", .nioCore,
+            ]),
+
         // Executables: parse arguments, build a service, run it.
         .executable(
             "apus-namesrv", ["NameServer", "ConfigurationFormat", "ConfigurationSources"]),
@@ -157,6 +166,7 @@ let package = Package(
         .tests("Compression", ["MessageFormat"]),
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
         .tests("ApusTesting", ["ApusClient"]),
+        .tests("HostileInput", ["RemotingProtocol", "MessageFormat"]),
         .tests("apus", ["Chaos", "MessageFormat", .arguments]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
@@ -181,6 +191,20 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Tests/Fuzzing/run asks for it: the same sources, instrumented, and a library for libFuzzer.
+if Context.environment["APUS_FUZZING"] != nil {
+    let instrumented = SwiftSetting.unsafeFlags([
+        "-sanitize=fuzzer,address", "-assert-config", "Debug",
+    ])
+    package.targets.append(
+        .target(
+            name: "ApusFuzzing", dependencies: ["HostileInput"], path: "Tests/Fuzzing/Driver",
+            swiftSettings: .strict))
+    package.products.append(
+        .library(name: "ApusFuzzing", type: .static, targets: ["ApusFuzzing"]))
+    for target in package.targets { target.swiftSettings?.append(instrumented) }
+}
 
 extension [SwiftSetting] {
     /// The settings of every Swift target. Computed: a stored global would still be empty where the
