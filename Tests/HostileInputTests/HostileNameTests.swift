@@ -13,9 +13,7 @@ struct HostileNameTests {
         String(repeating: "x", count: 64 << 10), String(repeating: "../", count: 22_000),
     ]
     /// For what costs more.
-    private static let fewNames = [
-        "../../etc/passwd", "T\u{0}", String(repeating: "x", count: 2_000),
-    ]
+    private static let fewNames = ["../../etc/passwd", "T\u{0}"]
     private static let fields = [
         "b", "topic", "group", "consumerGroup", "producerGroup", "groupName", "srcGroup",
         "destGroup",
