@@ -32,6 +32,7 @@ let package = Package(
         .format("MessageFormat", ["CChecksum"]),
         .format("RemotingProtocol", ["MessageFormat", .nioCore]),
         .format("ReplicationProtocol", ["MessageFormat"]),
+        .format("MetricsFormat", []),
         .format("ConfigurationFormat", []),
 
         // Cores: pure state machines. Input in, effects out.
@@ -50,6 +51,7 @@ let package = Package(
             "BrokerEngine",
             cores: [
                 "LogCore", "DeliveryCore", "FilterCore", "ReplicationCore", "ReplicationProtocol",
+                "MetricsFormat",
             ]),
         .engine("ControllerEngine", cores: ["Raft", "ControllerCore"]),
         .engine("ClientEngine", cores: ["ClientCore"]),
@@ -60,21 +62,31 @@ let package = Package(
         .shell("ConfigurationSources", ["ConfigurationFormat"]),
         .shell("Compression", []),
         .shell("PeerTransport", ["ReplicationProtocol", .nioCore, .nioPosix, .logging]),
+        .shell(
+            "Monitoring",
+            [
+                "MetricsFormat", "ConfigurationFormat", .nioCore, .nioPosix, .nioHTTP1, .logging,
+            ]),
 
         // Services: one engine and its shells, ready to run.
         .service(
-            "NameServer", ["NameServerEngine", "RemotingTransport", "ConfigurationFormat"]),
+            "NameServer",
+            [
+                "NameServerEngine", "RemotingTransport", "Monitoring", "MetricsFormat",
+                "ConfigurationFormat",
+            ]),
         .service(
             "Broker",
             [
                 "BrokerEngine", "LogCore", "ReplicationProtocol", "RemotingTransport",
-                "PeerTransport", "Storage", "ConfigurationFormat",
+                "PeerTransport", "Storage", "Monitoring", "MetricsFormat", "ConfigurationFormat",
             ]),
         .service(
             "Controller",
             [
                 "ControllerEngine", "ControllerCore", "Raft", "ReplicationProtocol",
-                "RemotingTransport", "PeerTransport", "Storage", "ConfigurationFormat",
+                "RemotingTransport", "PeerTransport", "Storage", "Monitoring", "MetricsFormat",
+                "ConfigurationFormat",
             ]),
         .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport", "Compression"]),
 
@@ -140,7 +152,9 @@ let package = Package(
         .tests("ClientCore", ["MessageFormat"]),
         .tests("NameServerEngine", ["RoutingCore", "RemotingProtocol", "MessageFormat"]),
         .tests("ReplicationProtocol", ["MessageFormat"]),
+        .tests("MetricsFormat", ["Chaos"]),
         .tests("ConfigurationFormat"),
+        .tests("Monitoring", ["MetricsFormat", .nioCore, .nioPosix, .logging]),
         .tests("Raft", ["MessageFormat"]),
         .tests("ControllerCore", ["MessageFormat"]),
         .tests("ReplicationCore", ["MessageFormat"]),
@@ -155,7 +169,7 @@ let package = Package(
             "BrokerEngine",
             [
                 "LogCore", "DeliveryCore", "ReplicationCore", "ReplicationProtocol",
-                "RemotingProtocol", "MessageFormat",
+                "RemotingProtocol", "MessageFormat", "MetricsFormat",
             ]),
         .tests("ClientEngine", ["ClientCore", "RemotingProtocol", "MessageFormat"]),
         .tests("ApusClient", ["ClientEngine", "RemotingProtocol", "MessageFormat"]),
@@ -183,6 +197,7 @@ let package = Package(
             dependencies: [
                 "NameServer", "Broker", "Controller", "ApusClient", "Chaos", "RemotingTransport",
                 "ConfigurationFormat", "ConfigurationSources", "PeerTransport", "Storage",
+                "Monitoring",
                 "BrokerEngine", "DeliveryCore", "LogCore", "RemotingProtocol",
                 "ReplicationProtocol",
                 "MessageFormat", .nioCore, .nioPosix, .logging,
@@ -223,6 +238,7 @@ extension [SwiftSetting] {
 extension Target.Dependency {
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }

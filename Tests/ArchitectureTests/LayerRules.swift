@@ -23,7 +23,9 @@ extension LayerRule {
         "Collections", "BitCollections", "DequeModule", "HashTreeCollections", "HeapModule",
         "OrderedCollections",
     ]
-    private static let sockets: Set<String> = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers"]
+    private static let sockets: Set<String> = [
+        "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
+    ]
     private static let system: Set<String> = [
         "Darwin", "Dispatch", "Glibc", "Musl", "Synchronization",
     ]

@@ -42,6 +42,13 @@ struct ApusBroker: AsyncParsableCommand {
     var data: String?
     @Option(help: "When an acknowledged message is on disk: sync or async.")
     var flush: String?
+    @Option(
+        help: ArgumentHelp(
+            "Port of /healthz, /readyz and /metrics: 0 for any that is free, off for none.",
+            discussion: "Default: 8088, or none if that is taken.", valueName: "port"))
+    var httpPort: String?
+    @Option(help: "Address of that port. Default: 127.0.0.1.")
+    var httpListen: String?
     @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error.")
     var logLevel: String?
     @Option(help: ArgumentHelp("Any setting; may be repeated.", valueName: "key=value"))
@@ -90,6 +97,8 @@ struct ApusBroker: AsyncParsableCommand {
         arguments.add("--port", for: "listenPort", self.port)
         arguments.add("--data", for: "storePathRootDir", self.data)
         arguments.add("--flush", for: "flushDiskType", self.flush)
+        arguments.add("--http-port", for: "httpPort", self.httpPort)
+        arguments.add("--http-listen", for: "httpAddress", self.httpListen)
         arguments.add("--log-level", for: "logLevel", self.logLevel)
         try arguments.add("--set", pairs: self.set)
         return arguments

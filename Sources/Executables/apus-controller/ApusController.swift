@@ -36,6 +36,13 @@ struct ApusController: AsyncParsableCommand {
     var data: String?
     @Option(help: "Address to listen on. Default: the host that the peers know.")
     var listen: String?
+    @Option(
+        help: ArgumentHelp(
+            "Port of /healthz, /readyz and /metrics: 0 for any that is free, off for none.",
+            discussion: "Default: 8089, or none if that is taken.", valueName: "port"))
+    var httpPort: String?
+    @Option(help: "Address of that port. Default: 127.0.0.1.")
+    var httpListen: String?
     @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error.")
     var logLevel: String?
     @Option(help: ArgumentHelp("Any setting; may be repeated.", valueName: "key=value"))
@@ -88,6 +95,8 @@ struct ApusController: AsyncParsableCommand {
         arguments.add("--peers", for: "controllerPeers", self.peers)
         arguments.add("--data", for: "controllerStorePath", self.data)
         arguments.add("--listen", for: "bindAddress", self.listen)
+        arguments.add("--http-port", for: "httpPort", self.httpPort)
+        arguments.add("--http-listen", for: "httpAddress", self.httpListen)
         arguments.add("--log-level", for: "logLevel", self.logLevel)
         try arguments.add("--set", pairs: self.set)
         return arguments

@@ -34,6 +34,15 @@ struct ApusNameServer: AsyncParsableCommand {
     @Option(help: "The port to listen on, 0 for any free one. Default: 9876.")
     var port: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Port of /healthz, /readyz and /metrics: 0 for any that is free, off for none.",
+            discussion: "Default: 8087, or none if that is taken.", valueName: "port"))
+    var httpPort: String?
+
+    @Option(help: "Address of that port. Default: 127.0.0.1.")
+    var httpListen: String?
+
     @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error.")
     var logLevel: String?
 
@@ -72,6 +81,8 @@ struct ApusNameServer: AsyncParsableCommand {
         var arguments = ServerArguments(file: self.config)
         arguments.add("--listen", for: "bindAddress", self.listen)
         arguments.add("--port", for: "listenPort", self.port)
+        arguments.add("--http-port", for: "httpPort", self.httpPort)
+        arguments.add("--http-listen", for: "httpAddress", self.httpListen)
         arguments.add("--log-level", for: "logLevel", self.logLevel)
         try arguments.add("--set", pairs: self.set)
         return arguments

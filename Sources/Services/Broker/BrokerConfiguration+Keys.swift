@@ -1,14 +1,21 @@
 package import ConfigurationFormat
 import LogCore
 import Logging
+import Monitoring
 
 extension BrokerConfiguration {
     /// Every key of a broker's file.
     package static let table = SettingsTable(
-        program: "apus-broker", defaults: BrokerConfiguration(),
+        program: "apus-broker", defaults: Self.ofProcess,
         settings: Self.names + Self.addresses + Self.group + Self.store + Self.delivery
             + Self.times + Self.process,
         fixed: Self.fixed, idleKeys: RocketMQKeys.broker, check: { $0.mistakes })
+
+    private static let ofProcess: Self = {
+        var configuration = Self()
+        configuration.monitor = .broker
+        return configuration
+    }()
 
     private typealias Key = Setting<BrokerConfiguration>
 
@@ -29,6 +36,8 @@ extension BrokerConfiguration {
         Key(
             "haListenPort", \.replicationPort, orNothing: .number(1...65_535),
             inForce: { $0.replicationListenPort }),
+        Key("httpPort", \.monitor.port, .monitorPort),
+        Key("httpAddress", \.monitor.host, .text),
     ]
 
     private static let group: [Key] = [

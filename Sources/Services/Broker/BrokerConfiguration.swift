@@ -2,6 +2,7 @@ package import BrokerEngine
 package import LogCore
 package import Logging
 import MessageFormat
+package import Monitoring
 
 /// Why a broker cannot be configured as asked.
 package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
@@ -78,6 +79,8 @@ package struct BrokerConfiguration: Sendable {
     package var logLevel = Logger.Level.info
 
     package init() {}
+    /// Where it tells how it is; off for brokers that are no process of their own.
+    package var monitor = MonitorAddress.off
 }
 
 extension BrokerConfiguration {

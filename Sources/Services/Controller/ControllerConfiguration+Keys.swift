@@ -1,12 +1,19 @@
 package import ConfigurationFormat
 import Logging
+import Monitoring
 import RemotingProtocol
 
 extension ControllerConfiguration {
     /// Every key of a controller's file.
     package static let table = SettingsTable(
-        program: "apus-controller", defaults: ControllerConfiguration(), settings: Self.settings,
+        program: "apus-controller", defaults: Self.ofProcess, settings: Self.settings,
         fixed: Self.fixed, idleKeys: RocketMQKeys.controller, check: { $0.mistakes })
+
+    private static let ofProcess: Self = {
+        var configuration = Self()
+        configuration.monitor = .controller
+        return configuration
+    }()
 
     private typealias Key = Setting<ControllerConfiguration>
 
@@ -22,6 +29,8 @@ extension ControllerConfiguration {
         Key(
             "listenPort", \.listenPort, orNothing: .number(1...65_534),
             inForce: { $0.own?.endpoint.port }),
+        Key("httpPort", \.monitor.port, .monitorPort),
+        Key("httpAddress", \.monitor.host, .text),
         Key("controllerStorePath", \.dataDirectory, .text),
         Key("logLevel", \.logLevel, .choice(of: Logger.Level.allCases.map { ($0.rawValue, $0) })),
     ]

@@ -1,4 +1,5 @@
 package import Logging
+package import Monitoring
 package import RemotingProtocol
 
 /// Why a controller cannot be configured as asked.
@@ -24,6 +25,9 @@ package struct ControllerConfiguration: Sendable {
     /// Said to be sure of it only: `peers` says where requests are answered.
     var listenPort: Int?
     package var logLevel = Logger.Level.info
+
+    /// Where it tells how it is; off for controllers that are no process of their own.
+    package var monitor = MonitorAddress.off
 
     package init() {}
 

@@ -1,5 +1,6 @@
 package import ConfigurationFormat
 package import Logging
+package import Monitoring
 package import NameServerEngine
 package import RoutingCore
 
@@ -11,6 +12,8 @@ package struct NameServerConfiguration: Sendable {
     package var settings = NameServerSettings()
     package var limits = RoutingLimits()
     package var logLevel = Logger.Level.info
+    /// Where it tells how it is; off for name servers that are no process of their own.
+    package var monitor = MonitorAddress.off
 
     package init() {}
 }
@@ -18,14 +21,22 @@ package struct NameServerConfiguration: Sendable {
 extension NameServerConfiguration {
     /// Every key of a name server's file.
     package static let table = SettingsTable(
-        program: "apus-namesrv", defaults: NameServerConfiguration(), settings: Self.keys,
+        program: "apus-namesrv", defaults: Self.ofProcess, settings: Self.keys,
         fixed: Self.fixed, idleKeys: RocketMQKeys.nameServer)
+
+    private static let ofProcess: Self = {
+        var configuration = Self()
+        configuration.monitor = .nameServer
+        return configuration
+    }()
 
     private typealias Key = Setting<NameServerConfiguration>
 
     private static let keys: [Key] = [
         Key("bindAddress", \.host, .text),
         Key("listenPort", \.port, .number(0...65_535)),
+        Key("httpPort", \.monitor.port, .monitorPort),
+        Key("httpAddress", \.monitor.host, .text),
         Key("orderMessageEnable", \.settings.orderMessageEnable, .flag),
         Key("supportActingMaster", \.settings.supportActingMaster, .flag),
         Key(
@@ -43,11 +54,13 @@ extension NameServerConfiguration {
 /// Why a name server does not run.
 package enum NameServerError: Error, Hashable, Sendable {
     case cannotListen(host: String, port: Int, reason: String)
+    case cannotMonitor(String)
 }
 
 extension NameServerError: CustomStringConvertible {
     package var description: String {
         switch self {
+        case .cannotMonitor(let problem): problem
         case .cannotListen(let host, let port, let reason):
             "cannot listen on \(host):\(port): \(reason)"
         }
