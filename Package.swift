@@ -32,6 +32,8 @@ let package = Package(
         .format("MessageFormat", ["CChecksum"]),
         .format("RemotingProtocol", ["MessageFormat", .nioCore]),
         .format("ReplicationProtocol", ["MessageFormat"]),
+        .format("MetricsFormat", []),
+        .format("ConfigurationFormat", []),
 
         // Cores: pure state machines. Input in, effects out.
         .core("RoutingCore"),
@@ -49,6 +51,7 @@ let package = Package(
             "BrokerEngine",
             cores: [
                 "LogCore", "DeliveryCore", "FilterCore", "ReplicationCore", "ReplicationProtocol",
+                "MetricsFormat",
             ]),
         .engine("ControllerEngine", cores: ["Raft", "ControllerCore"]),
         .engine("ClientEngine", cores: ["ClientCore"]),
@@ -56,22 +59,34 @@ let package = Package(
         // Shells: sockets, files, time.
         .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
         .shell("Storage", [.logging]),
+        .shell("ConfigurationSources", ["ConfigurationFormat"]),
         .shell("Compression", []),
         .shell("PeerTransport", ["ReplicationProtocol", .nioCore, .nioPosix, .logging]),
+        .shell(
+            "Monitoring",
+            [
+                "MetricsFormat", "ConfigurationFormat", .nioCore, .nioPosix, .nioHTTP1, .logging,
+            ]),
 
         // Services: one engine and its shells, ready to run.
-        .service("NameServer", ["NameServerEngine", "RemotingTransport"]),
+        .service(
+            "NameServer",
+            [
+                "NameServerEngine", "RemotingTransport", "Monitoring", "MetricsFormat",
+                "ConfigurationFormat",
+            ]),
         .service(
             "Broker",
             [
                 "BrokerEngine", "LogCore", "ReplicationProtocol", "RemotingTransport",
-                "PeerTransport", "Storage",
+                "PeerTransport", "Storage", "Monitoring", "MetricsFormat", "ConfigurationFormat",
             ]),
         .service(
             "Controller",
             [
                 "ControllerEngine", "ControllerCore", "Raft", "ReplicationProtocol",
-                "RemotingTransport", "PeerTransport", "Storage",
+                "RemotingTransport", "PeerTransport", "Storage", "Monitoring", "MetricsFormat",
+                "ConfigurationFormat",
             ]),
         .service("ApusClient", ["ClientEngine", "ClientCore", "RemotingTransport", "Compression"]),
 
@@ -102,10 +117,22 @@ let package = Package(
                 .nioPosix, .logging,
             ]),
 
+        .testing(
+            "HostileInput",
+            [
+                "BrokerEngine", "ControllerEngine", "NameServerEngine", "ClientEngine", "LogCore",
+                "DeliveryCore", "FilterCore", "ControllerCore", "Raft", "RoutingCore",
+                "PeerTransport", "Compression", "ReplicationProtocol", "RemotingProtocol",
+                "MessageFormat", .nioCore,
+            ]),
+
         // Executables: parse arguments, build a service, run it.
-        .executable("apus-namesrv", ["NameServer"]),
-        .executable("apus-broker", ["Broker"]),
-        .executable("apus-controller", ["Controller"]),
+        .executable(
+            "apus-namesrv", ["NameServer", "ConfigurationFormat", "ConfigurationSources"]),
+        .executable(
+            "apus-broker", ["Broker", "ConfigurationFormat", "ConfigurationSources"]),
+        .executable(
+            "apus-controller", ["Controller", "ConfigurationFormat", "ConfigurationSources"]),
         .executable("apus-simulate", ["Simulation"]),
         .executable(
             "apus",
@@ -126,6 +153,9 @@ let package = Package(
         .tests("ClientCore", ["MessageFormat"]),
         .tests("NameServerEngine", ["RoutingCore", "RemotingProtocol", "MessageFormat"]),
         .tests("ReplicationProtocol", ["MessageFormat"]),
+        .tests("MetricsFormat", ["Chaos"]),
+        .tests("ConfigurationFormat"),
+        .tests("Monitoring", ["MetricsFormat", .nioCore, .nioPosix, .logging]),
         .tests("Raft", ["MessageFormat"]),
         .tests("ControllerCore", ["MessageFormat"]),
         .tests("ReplicationCore", ["MessageFormat"]),
@@ -140,17 +170,18 @@ let package = Package(
             "BrokerEngine",
             [
                 "LogCore", "DeliveryCore", "ReplicationCore", "ReplicationProtocol",
-                "RemotingProtocol", "MessageFormat",
+                "RemotingProtocol", "MessageFormat", "MetricsFormat",
             ]),
         .tests("ClientEngine", ["ClientCore", "RemotingProtocol", "MessageFormat"]),
         .tests("ApusClient", ["ClientEngine", "RemotingProtocol", "MessageFormat"]),
         .tests(
             "RemotingTransport",
-            ["RemotingProtocol", "MessageFormat", .nioCore, .nioPosix, .logging]),
+            ["RemotingProtocol", "MessageFormat", .nioCore, .nioEmbedded, .nioPosix, .logging]),
         .tests("Storage", ["MessageFormat"]),
         .tests("Compression", ["MessageFormat"]),
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
         .tests("ApusTesting", ["ApusClient"]),
+        .tests("HostileInput", ["RemotingProtocol", "MessageFormat"]),
         .tests("apus", ["Chaos", "MessageFormat", .arguments]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
@@ -167,13 +198,29 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "TestSupport", "NameServer", "Broker", "Controller", "ApusClient", "Chaos",
-                "RemotingTransport", "PeerTransport", "Storage", "RemotingProtocol",
-                "ReplicationProtocol", "MessageFormat", .nioCore, .nioPosix, .logging,
+                "ConfigurationFormat", "ConfigurationSources", "RemotingTransport",
+                "PeerTransport", "Storage", "Monitoring", "BrokerEngine", "DeliveryCore",
+                "LogCore", "RemotingProtocol", "ReplicationProtocol", "MessageFormat", .nioCore,
+                .nioPosix, .logging,
             ],
             swiftSettings: .strict),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Tests/Fuzzing/run asks for it: the same sources, instrumented, and a library for libFuzzer.
+if Context.environment["APUS_FUZZING"] != nil {
+    let instrumented = SwiftSetting.unsafeFlags([
+        "-sanitize=fuzzer,address", "-assert-config", "Debug",
+    ])
+    package.targets.append(
+        .target(
+            name: "ApusFuzzing", dependencies: ["HostileInput"], path: "Tests/Fuzzing/Driver",
+            swiftSettings: .strict))
+    package.products.append(
+        .library(name: "ApusFuzzing", type: .static, targets: ["ApusFuzzing"]))
+    for target in package.targets { target.swiftSettings?.append(instrumented) }
+}
 
 extension [SwiftSetting] {
     /// The settings of every Swift target. Computed: a stored global would still be empty where the
@@ -192,6 +239,8 @@ extension [SwiftSetting] {
 extension Target.Dependency {
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
     static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }

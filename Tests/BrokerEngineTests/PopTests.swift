@@ -332,6 +332,28 @@ struct PopWaitingTests {
         #expect(bench.pop().map(\.text) == ["b"])
     }
 
+    @Test("an answer without messages has the numbers that clients read with every code")
+    func emptyHead() {
+        var bench = EngineBench()
+        bench.request(Requests.send("a"))
+        bench.settle()
+        let taken = bench.pop()
+        let pop = bench.request(Requests.pop())
+        let peek = bench.request(
+            .request(
+                .peekMessage,
+                fields: ["consumerGroup": "CG", "topic": "T", "queueId": "-1", "maxMsgNums": "1"]))
+        bench.settle()
+        #expect(taken.count == 1)
+        #expect(bench.answer(to: pop)?.code == .pollingTimeout)
+        #expect(bench.answer(to: peek)?.code == .pullNotFound)
+        for opaque in [pop, peek] {
+            for name in ["popTime", "invisibleTime", "reviveQid", "restNum"] {
+                #expect(bench.field(name, of: opaque) == "0", "\(name)")
+            }
+        }
+    }
+
     @Test("a peek takes nothing")
     func peek() {
         var bench = EngineBench()

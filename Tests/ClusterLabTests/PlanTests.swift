@@ -45,6 +45,8 @@ struct PlanTests {
         #expect(broker["haListenPort"] == "10992")
         #expect(broker["minInSyncReplicas"] == "2")
         #expect(plan.brokers[4].template == "replica.conf")
+        #expect(plan.nodes.map(\.httpPort).prefix(6) == [9850, 9851, 9880, 9890, 9900, 10913])
+        #expect(plan.nodes.allSatisfy { $0.settings["httpPort"] == $0.httpPort.map(String.init) })
     }
 
     @Test("first steps name every address, and controllers only where there are some")

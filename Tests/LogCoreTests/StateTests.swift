@@ -54,6 +54,20 @@ struct StateTests {
         }
     }
 
+    @Test("of thousands of keys a few are filed: each costs more than its message")
+    func tooManyKeys() {
+        let words = (0..<5_000).map(String.init)
+        let text = "KEYS\u{1}\(words.joined(separator: " "))\u{2}UNIQ_KEY\u{1}u\u{2}"
+        Array(text.utf8).withUnsafeBytes { bytes in
+            let hashes = MessageKeys(bytes).hashes(topic: "T")
+            #expect(
+                hashes
+                    == (["u"] + words.prefix(MessageKeys.wordsMax)).map {
+                        KeyIndex.hash(topic: "T", key: $0)
+                    })
+        }
+    }
+
     @Test(
         "only a sealed segment goes, when it is old or the disk is full",
         arguments: [

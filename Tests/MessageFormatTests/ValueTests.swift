@@ -30,6 +30,16 @@ struct MessagePropertiesTests {
         #expect(properties.encoded == "A\u{1}2\u{2}")
     }
 
+    @Test("thousands of names cost no more than their number; the last value of each counts")
+    func manyNames() {
+        let text = (0..<3_000).map { "\($0)\u{1}a\u{2}" }.joined()
+        let properties = MessageProperties(parsing: text + "7\u{1}b\u{2}2999\u{1}c\u{2}")
+        #expect(properties.pairs.map(\.name) == (0..<3_000).map(String.init))
+        #expect(properties["7"] == "b")
+        #expect(properties["2999"] == "c")
+        #expect(properties["8"] == "a")
+    }
+
     @Test("a value may hold the first separator")
     func separatorInValue() {
         #expect(MessageProperties(parsing: "A\u{1}1\u{1}2\u{2}")["A"] == "1\u{1}2")

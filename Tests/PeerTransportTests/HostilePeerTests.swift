@@ -58,6 +58,25 @@ struct HostilePeerTests {
         }
     }
 
+    @Test("who has not said yet who it is makes nobody hold much")
+    func firstPayload() async throws {
+        let server = TestPeer()
+        var limits = PeerLinkLimits()
+        limits.firstPayloadBytesMax = 100
+        try await withListener(server, limits: limits) { listener in
+            let bad = try await RawPeer.connect(to: listener.port)
+            try await bad.send([0, 0, 0, 101])
+            #expect(await server.nextClose() == .badFrame(.wrongLength(101, bytesMax: 100)))
+
+            let long = [UInt8](repeating: 3, count: 10_000)
+            let link = try await connect(to: listener.port, TestPeer())
+            link.send([1])
+            #expect(await server.nextBurst() == [[1]])
+            link.send(long)
+            #expect(await server.nextBurst() == [long])
+        }
+    }
+
     @Test("a frame that does not become whole in time closes the link")
     func slowFrame() async throws {
         let server = TestPeer()

@@ -143,7 +143,8 @@ struct ServerTests {
 
     @Test("out of file descriptors, accepting rests for a while and goes on")
     func acceptPause() async throws {
-        let registry = ConnectionRegistry(delegate: TestServer.echo(), connectionsMax: 10)
+        let registry = ConnectionRegistry(
+            delegate: TestServer.echo(), options: RemotingServerOptions(), logger: quiet)
         let channel = try await RemotingServer.bootstrap(
             group: loops, registry: registry, options: RemotingServerOptions(), logger: quiet
         ).bind(host: "127.0.0.1", port: 0).get()

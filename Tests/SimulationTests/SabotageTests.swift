@@ -1,4 +1,5 @@
 import Simulation
+import TestSupport
 import Testing
 
 /// Method: the engines' hands lie in one way; some seed within the bound must break an invariant.

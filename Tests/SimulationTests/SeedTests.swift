@@ -1,4 +1,5 @@
 import Simulation
+import TestSupport
 import Testing
 
 /// Method: each seed is a whole cluster with faults drawn from it. It ends mended and read to the

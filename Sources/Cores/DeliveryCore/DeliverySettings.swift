@@ -4,6 +4,8 @@ package struct DeliverySettings: Hashable, Sendable {
     package var brokerName: String
     package var autoCreateTopic: Bool
     package var autoCreateGroup: Bool
+    /// Most queues of a topic that a send creates.
+    package var autoCreateQueues = Int32(8)
     /// Whether the topic of message traces is there from the start.
     package var hasTraceTopic = false
     package var delays = DelaySettings()

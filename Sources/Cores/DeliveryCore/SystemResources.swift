@@ -3,7 +3,7 @@ package import MessageFormat
 /// Topics and groups that every broker has from its start (`messages.md` §6).
 package enum SystemResources {
     package static func topics(_ settings: DeliverySettings) -> [TopicConfig] {
-        let template = settings.autoCreateTopic ? [Self.template] : []
+        let template = settings.autoCreateTopic ? [Self.template(settings)] : []
         let trace = settings.hasTraceTopic ? [Self.topic(SystemTopic.trace, queues: 1)] : []
         return template + Self.routes(settings) + Self.stores(settings) + trace
     }
@@ -20,8 +20,10 @@ package enum SystemResources {
         name.hasPrefix(Self.groupPrefix) || Self.groups.contains(name)
     }
 
-    private static let template = Self.topic(
-        SystemTopic.autoCreate, queues: 8, [.readWrite, .inherit])
+    private static func template(_ settings: DeliverySettings) -> TopicConfig {
+        Self.topic(
+            SystemTopic.autoCreate, queues: settings.autoCreateQueues, [.readWrite, .inherit])
+    }
 
     /// Topics that only serve to look up where the cluster and the broker are.
     private static func routes(_ settings: DeliverySettings) -> [TopicConfig] {

@@ -47,12 +47,17 @@ package struct MessageKeys {
             storedAt: storeTimestamp)
     }
 
+    /// Words of one message's `KEYS` that are filed. Each costs memory until its segment is full, ten
+    /// and more times what it took to send it.
+    package static let wordsMax = 32
+
     /// Hashes of the unique key and of each word of `KEYS`, for the key index.
     package func hashes(topic: String) -> [UInt64] {
         var hashes: [UInt64] = []
         if let key = self.uniqueKey { hashes.append(KeyIndex.hash(topic: topic, key: key)) }
         guard let words = self.keys else { return hashes }
-        for word in words.split(separator: UInt8(ascii: " ")) {
+        let split = words.split(separator: UInt8(ascii: " "), maxSplits: Self.wordsMax)
+        for word in split.prefix(Self.wordsMax) {
             let word = UnsafeRawBufferPointer(rebasing: word)
             hashes.append(KeyIndex.hash(topic: topic, key: word))
         }

@@ -46,6 +46,18 @@ package struct BrokerSettings: Sendable {
         set { self.delivery.hasTraceTopic = newValue }
     }
 
+    /// Most queues of a topic that a send creates.
+    package var autoCreateQueues: Int {
+        get { Int(self.delivery.autoCreateQueues) }
+        set { self.delivery.autoCreateQueues = Int32(clamping: newValue) }
+    }
+
+    /// In how many of a hundred pops what is tried again comes first.
+    package var retryFirstPercent: Int {
+        get { Int(self.delivery.pops.retryFirstPercent) }
+        set { self.delivery.pops.retryFirstPercent = UInt64(clamping: newValue) }
+    }
+
     /// Who the broker is, and what clients may make by themselves.
     package init(
         cluster: String, brokerName: String, autoCreateTopics: Bool, autoCreateGroups: Bool
@@ -79,6 +91,20 @@ package struct BrokerSettings: Sendable {
         self.delivery.pops = pops
         self.delivery.requestModesMax = min(
             self.delivery.requestModesMax, segmentBytes / 8_192)
+    }
+
+    /// What may be delayed, and for how long. Returns what is wrong with the levels, if anything is.
+    package mutating func setDelays(
+        levels: String, atMost delayMax: Duration, precision: Duration
+    ) -> String? {
+        do throws(DelayLevels.ParsingError) {
+            self.delivery.delays.levels = try DelayLevels(parsing: levels)
+        } catch {
+            return error.description
+        }
+        self.delivery.delays.delayMax = Int64(delayMax / .milliseconds(1))
+        self.delivery.delays.precision = max(1, Int64(precision / .milliseconds(1)))
+        return nil
     }
 
     /// When producers are asked about transactions that they left open, how often and how long.

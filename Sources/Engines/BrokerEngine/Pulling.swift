@@ -217,7 +217,9 @@ extension BrokerEngine {
         if job.found.isEmpty {
             self.answerPull(job, .pullRetryImmediately, next: job.next)
         } else {
-            self.counters.messagesGot += Int64(job.found.count)
+            let bytes = job.found.reduce(0) { $0 + Int($1.size) }
+            self.counters.got(
+                job.found.count, bytes: bytes, by: job.group, of: job.queueKey.topic)
             let head = self.head(job, .success, next: job.next)
             self.effects.append(.deliver(job.caller, head, job.found, of: job.stretch))
         }

@@ -102,6 +102,7 @@ extension BrokerEngine {
         let end = self.progress.submitted
         self.progress.submitted(upTo: last.end)
         self.feedAll(planned, after: end)
+        self.counters.submitted()
         self.effects.append(.write(planned, sync: self.progress.mode == .sync))
     }
 
@@ -191,6 +192,7 @@ extension BrokerEngine {
         case .send(var response) where pending.end <= self.progress.written:
             response.code =
                 pending.end <= self.progress.kept ? .flushSlaveTimeout : .flushDiskTimeout
+            self.counters.refused(response.code)
             self.effects.append(.answerSend(pending.caller, response))
         case .send:
             // Not even written: a status that clients take for stored would lose it.

@@ -1,4 +1,6 @@
 import ArgumentParser
+import ConfigurationFormat
+import ConfigurationSources
 import Glibc
 import Logging
 import NameServer
@@ -16,49 +18,74 @@ struct ApusNameServer: AsyncParsableCommand {
             one line that starts with "ready" once it accepts connections; logs go to stderr. \
             SIGTERM and SIGINT stop it in order.
 
+            A flag wins over the environment (listenPort is APUS_LISTEN_PORT), that over the \
+            configuration file in RocketMQ's properties form, that over the default.
+
             Exit codes: 0 stopped, 64 wrong usage or configuration, or a port that is taken, 70 \
             cannot run.
             """)
 
-    @Option(help: "A file of key=value lines; flags override it.")
+    @Option(name: [.customShort("c"), .long], help: "Configuration file (key=value lines).")
     var config: String?
 
     @Option(help: "The address to listen on. Default: 127.0.0.1.")
     var listen: String?
 
     @Option(help: "The port to listen on, 0 for any free one. Default: 9876.")
-    var port: UInt16?
+    var port: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Port of /healthz, /readyz and /metrics: 0 for any that is free, off for none.",
+            discussion: "Default: 8087, or none if that is taken.", valueName: "port"))
+    var httpPort: String?
+
+    @Option(help: "Address of that port. Default: 127.0.0.1.")
+    var httpListen: String?
+
+    @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error.")
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("Any setting; may be repeated.", valueName: "key=value"))
+    var set: [String] = []
+
+    @Flag(
+        name: [.customShort("p"), .long],
+        help: "Print all settings in force, and who says so, as a configuration file; then exit.")
+    var printConfig = false
 
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
-        let logger = Logger(label: "apus-namesrv")
-        let configuration: NameServerConfiguration
+        var logger = Logger(label: "apus-namesrv")
+        let settings: ResolvedSettings<NameServerConfiguration>
         do {
-            configuration = try self.nameServerConfiguration(logger: logger)
+            settings = try self.arguments().resolve(NameServerConfiguration.table)
         } catch {
-            Self.complain(error)
+            error.problems.forEach(Self.complain)
             throw ExitCode(EX_USAGE)
         }
+        logger.logLevel = settings.configuration.logLevel
+        for remark in settings.remarks {
+            logger.log(level: remark.level == .info ? .info : .warning, "\(remark.text)")
+        }
+        if self.printConfig { return print(settings.text, terminator: "") }
         do {
-            try await Self.serve(configuration, logger: logger)
+            try await Self.serve(settings.configuration, logger: logger)
         } catch {
             Self.complain(error)
             throw ExitCode(error is NameServerError ? EX_USAGE : EX_SOFTWARE)
         }
     }
 
-    private func nameServerConfiguration(
-        logger: Logger
-    ) throws(NameServerError) -> NameServerConfiguration {
-        var configuration = NameServerConfiguration()
-        if let path = self.config {
-            for key in try configuration.apply(try ConfigurationFile.read(path)) {
-                logger.warning("\(path): \(key) means nothing to a name server")
-            }
-        }
-        if let listen = self.listen { configuration.host = listen }
-        if let port = self.port { configuration.port = Int(port) }
-        return configuration
+    private func arguments() throws(ConfigurationProblems) -> ServerArguments {
+        var arguments = ServerArguments(file: self.config)
+        arguments.add("--listen", for: "bindAddress", self.listen)
+        arguments.add("--port", for: "listenPort", self.port)
+        arguments.add("--http-port", for: "httpPort", self.httpPort)
+        arguments.add("--http-listen", for: "httpAddress", self.httpListen)
+        arguments.add("--log-level", for: "logLevel", self.logLevel)
+        try arguments.add("--set", pairs: self.set)
+        return arguments
     }
 
     private static func serve(_ configuration: NameServerConfiguration, logger: Logger) async throws

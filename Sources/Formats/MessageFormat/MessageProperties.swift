@@ -8,14 +8,33 @@ package struct MessageProperties: Hashable, Sendable {
     package init() {}
 
     package init(parsing bytes: UnsafeRawBufferPointer) {
+        var places: [String: Int] = [:]
         for pair in bytes.split(separator: 2) {
             guard let separator = pair.firstIndex(of: 1), separator > pair.startIndex,
                 pair.index(after: separator) < pair.endIndex
             else { continue }
             let name = String(decoding: pair[..<separator], as: UTF8.self)
-            self[name] = String(decoding: pair[pair.index(after: separator)...], as: UTF8.self)
+            let value = String(decoding: pair[pair.index(after: separator)...], as: UTF8.self)
+            self.put(name, value, &places)
         }
     }
+
+    /// A few names are found by looking at each; of thousands, which only a stranger sends, each is
+    /// looked up.
+    private mutating func put(_ name: String, _ value: String, _ places: inout [String: Int]) {
+        guard self.pairs.count >= Self.searchedMax else { return self[name] = value }
+        if places.isEmpty {
+            for (place, pair) in self.pairs.enumerated() { places[pair.name] = place }
+        }
+        if let place = places[name] {
+            self.pairs[place].value = value
+        } else {
+            places[name] = self.pairs.count
+            self.pairs.append((name, value))
+        }
+    }
+
+    private static let searchedMax = 32
 
     package init(parsing text: String) {
         var text = text

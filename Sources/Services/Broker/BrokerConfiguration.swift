@@ -1,7 +1,8 @@
 package import BrokerEngine
 package import LogCore
+package import Logging
 import MessageFormat
-import RemotingProtocol
+package import Monitoring
 
 /// Why a broker cannot be configured as asked.
 package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
@@ -19,147 +20,67 @@ package struct BrokerConfiguration: Sendable {
     package var listenHost = "127.0.0.1"
     /// IPv4 address under which clients reach this broker; 127.0.0.1 while it listens there.
     package var advertisedHost: String?
+    /// The same for replicas; that of clients when it is not said.
+    package var replicationHost: String?
     package var port = 10911
     package var dataDirectory = "store"
     package var flushMode = FlushProgress.Mode.sync
+    /// How often what `ASYNC_FLUSH` has written is flushed.
+    package var flushInterval = Duration.milliseconds(500)
+    /// How long a send waits for the disk, and for replicas.
+    package var flushTimeout = Duration.seconds(5)
+    package var replicaTimeout = Duration.seconds(3)
     package var autoCreateTopics = true
     package var autoCreateGroups = true
+    /// Most queues of a topic that a send creates.
+    package var autoCreateQueues = 8
     /// Whether the topic of message traces is there from the start.
     package var hasTraceTopic = false
     package var bodyBytesMax = 4 << 20
     /// Whether consumers may choose messages by their properties (SQL92).
     package var enablePropertyFilter = true
+    /// Delays of the levels from 1 on, as `messageDelayLevel` has them.
+    package var delayLevels = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
+    /// How far ahead a delivery time may lie, and of what it is a multiple.
+    package var delayMax = Duration.seconds(40 * 86_400)
+    package var delayPrecision = Duration.milliseconds(1)
+    /// In how many of a hundred pops what is tried again comes first.
+    package var retryFirstPercent = 20
     package var segmentBytes = 256 << 20
-    package var reservedHours = 72
+    package var reservedTime = Duration.seconds(72 * 3_600)
     package var diskUsedPercentMax = 85
     /// When producers are asked about transactions that they left open, and how often.
     package var transactionTimeout = Duration.seconds(6)
     package var transactionCheckInterval = Duration.seconds(30)
     package var transactionChecksMax = 15
+    /// Where the controllers of the broker's group are.
+    var controllerAddresses: [String] = []
+    /// Whether the broker is one of a group; nil: if controllers are named.
+    var hasControllers: Bool?
     /// Controllers of the broker's group; none: this broker is alone.
-    package var controllers: [String] = []
+    package var controllers: [String] {
+        get { self.hasControllers ?? true ? self.controllerAddresses : [] }
+        set { self.controllerAddresses = newValue }
+    }
     /// Where replicas connect to; the port behind `port` when it is not said.
     package var replicationPort: Int?
     /// Nothing is acknowledged with fewer copies in step; the default needs a group to have two.
     package var minInSyncReplicas: Int?
+    /// The same: everybody in step has to keep what is acknowledged, so the larger one counts.
+    package var inSyncReplicas = 1
     /// Smaller is preferred where logs are equal.
     package var electionPriority = Int32.max
     /// Event loops for connections. One is shared with the engine, which saves two thread changes
     /// a request; more pay off on machines with many cores.
     package var ioThreads = 1
+    /// A connection on which nothing happens for so long is closed.
+    package var idleTime = Duration.seconds(120)
+    package var connectionsMax = 20_000
+    package var logLevel = Logger.Level.info
 
     package init() {}
-
-    /// Applies a configuration file's text. Returns the names of keys that mean nothing here.
-    package mutating func apply(properties text: String) throws(ConfigurationError) -> [String] {
-        var unknown: [String] = []
-        for (key, value) in PropertiesText(parsing: text).pairs {
-            if try !self.set(key, value) { unknown.append(key) }
-        }
-        return unknown
-    }
-
-    private mutating func set(_ key: String, _ value: String) throws(ConfigurationError) -> Bool {
-        switch key {
-        case "namesrvAddr": self.nameServers = Self.addresses(value)
-        case "brokerClusterName": self.clusterName = value
-        case "brokerName": self.brokerName = value
-        case "brokerIP1": self.advertisedHost = value
-        case "bindAddress": self.listenHost = value
-        case "listenPort": self.port = try Self.number(key, value, in: 0...65_535)
-        case "storePathRootDir": self.dataDirectory = value
-        case "flushDiskType": self.flushMode = try Self.flushMode(value)
-        case "autoCreateTopicEnable": self.autoCreateTopics = try Self.flag(key, value)
-        case "autoCreateSubscriptionGroup": self.autoCreateGroups = try Self.flag(key, value)
-        case "traceTopicEnable": self.hasTraceTopic = try Self.flag(key, value)
-        case "enablePropertyFilter": self.enablePropertyFilter = try Self.flag(key, value)
-        case "maxMessageSize":
-            self.bodyBytesMax = try Self.number(key, value, in: 1_024...(6 << 20))
-        case "mappedFileSizeCommitLog":
-            self.segmentBytes = try Self.number(key, value, in: (32 << 20)...(1 << 30))
-            guard self.segmentBytes % (1 << 20) == 0 else {
-                throw ConfigurationError("\(key) is a multiple of 1048576, not \(value)")
-            }
-        case "fileReservedTime": self.reservedHours = try Self.number(key, value, in: 1...87_600)
-        case "diskMaxUsedSpaceRatio":
-            self.diskUsedPercentMax = try Self.number(key, value, in: 10...99)
-        case "ioThreads": self.ioThreads = try Self.number(key, value, in: 1...64)
-        case "brokerId":
-            guard value == "0" || value == "-1" else {
-                throw ConfigurationError(
-                    "brokerId \(value): leave it out, controllers give every broker its id")
-            }
-        default: return try self.setGroup(key, value)
-        }
-        return true
-    }
-
-    /// What only a broker with controllers knows.
-    private mutating func setGroup(
-        _ key: String, _ value: String
-    ) throws(ConfigurationError) -> Bool {
-        switch key {
-        case "controllerAddr": self.controllers = Self.addresses(value)
-        case "haListenPort": self.replicationPort = try Self.number(key, value, in: 0...65_535)
-        case "minInSyncReplicas", "inSyncReplicas":
-            // Everybody in step has to keep what is acknowledged, so both ask for the same.
-            let count = try Self.number(key, value, in: 1...100)
-            self.minInSyncReplicas = max(self.minInSyncReplicas ?? 1, count)
-        case "brokerElectionPriority":
-            self.electionPriority = Int32(try Self.number(key, value, in: 0...Int(Int32.max)))
-        default: return try self.setTransactions(key, value)
-        }
-        return true
-    }
-
-    private mutating func setTransactions(
-        _ key: String, _ value: String
-    ) throws(ConfigurationError) -> Bool {
-        let milliseconds = 100...86_400_000
-        switch key {
-        case "transactionTimeOut":
-            self.transactionTimeout = .milliseconds(
-                try Self.number(key, value, in: milliseconds))
-        case "transactionCheckInterval":
-            self.transactionCheckInterval = .milliseconds(
-                try Self.number(key, value, in: milliseconds))
-        case "transactionCheckMax":
-            self.transactionChecksMax = try Self.number(key, value, in: 1...10_000)
-        default: return false
-        }
-        return true
-    }
-
-    package static func addresses(_ text: String) -> [String] {
-        text.split { $0 == ";" || $0 == "," || $0 == " " }.map(String.init)
-    }
-
-    package static func flushMode(_ text: String) throws(ConfigurationError) -> FlushProgress.Mode {
-        switch text.lowercased() {
-        case "sync", "sync_flush": .sync
-        case "async", "async_flush": .async
-        default:
-            throw ConfigurationError("flushDiskType is SYNC_FLUSH or ASYNC_FLUSH, not \(text)")
-        }
-    }
-
-    private static func flag(_ key: String, _ value: String) throws(ConfigurationError) -> Bool {
-        switch value.lowercased() {
-        case "true": true
-        case "false": false
-        default: throw ConfigurationError("\(key) is true or false, not \(value)")
-        }
-    }
-
-    private static func number(
-        _ key: String, _ value: String, in range: ClosedRange<Int>
-    ) throws(ConfigurationError) -> Int {
-        guard let number = Int(value), range.contains(number) else {
-            throw ConfigurationError(
-                "\(key) is a number from \(range.lowerBound) to \(range.upperBound), not \(value)")
-        }
-        return number
-    }
+    /// Where it tells how it is; off for brokers that are no process of their own.
+    package var monitor = MonitorAddress.off
 }
 
 extension BrokerConfiguration {
@@ -168,12 +89,18 @@ extension BrokerConfiguration {
 
     /// The address that replicas are told.
     package var advertisedReplicationAddress: String {
-        "\(self.reachableHost):\(self.replicationListenPort)"
+        "\(self.replicationHost ?? self.reachableHost):\(self.replicationListenPort)"
+    }
+
+    /// How many copies in step an acknowledgement needs.
+    var copiesMin: Int {
+        let least = self.minInSyncReplicas ?? (self.controllers.isEmpty ? 1 : 2)
+        return max(least, self.inSyncReplicas)
     }
 
     var replicationListenPort: Int { self.replicationPort ?? self.port + 1 }
 
-    private var reachableHost: String {
+    var reachableHost: String {
         self.advertisedHost ?? (self.listenHost == "0.0.0.0" ? "127.0.0.1" : self.listenHost)
     }
 
@@ -198,14 +125,22 @@ extension BrokerConfiguration {
             autoCreateTopics: self.autoCreateTopics, autoCreateGroups: self.autoCreateGroups)
         settings.storeHost = storeHost
         settings.flushMode = self.flushMode
+        settings.flushTimeout = self.flushTimeout
+        settings.autoCreateQueues = self.autoCreateQueues
+        settings.retryFirstPercent = self.retryFirstPercent
+        if let problem = settings.setDelays(
+            levels: self.delayLevels, atMost: self.delayMax, precision: self.delayPrecision)
+        {
+            throw ConfigurationError("messageDelayLevel: \(problem)")
+        }
         settings.bodyBytesMax = self.bodyBytesMax
         settings.enablePropertyFilter = self.enablePropertyFilter
         settings.hasTraceTopic = self.hasTraceTopic
         settings.checkTransactions(
             after: self.transactionTimeout, every: self.transactionCheckInterval,
-            atMost: self.transactionChecksMax, for: .seconds(self.reservedHours * 3_600))
+            atMost: self.transactionChecksMax, for: self.reservedTime)
         settings.fitTables(toSegment: segmentBytes)
-        settings.retention.age = .seconds(self.reservedHours * 3_600)
+        settings.retention.age = self.reservedTime
         settings.retention.diskUsedRatioMax = Double(self.diskUsedPercentMax) / 100
         return settings
     }

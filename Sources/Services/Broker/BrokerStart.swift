@@ -1,6 +1,7 @@
 import BrokerEngine
 import Logging
 import MessageFormat
+import Monitoring
 import NIOCore
 import NIOPosix
 import PeerTransport
@@ -41,6 +42,9 @@ final class BrokerStart {
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: self.configuration.ioThreads)
         self.undo.append { try? await loops.shutdownGracefully() }
         try await self.configuration.probePorts(on: loops)
+        let door = BrokerDoor(loop: loops.next())
+        let monitor = BrokerMonitor(self.configuration, door: door, loops: loops)
+        let monitorServer = try await self.start(monitor)
 
         var options = LogStore.Options()
         options.segmentBytes = self.configuration.segmentBytes
@@ -49,17 +53,32 @@ final class BrokerStart {
         self.undo.append { store.close() }
         _ = try self.configuration.settings(segmentBytes: store.segmentBytes)
 
-        let door = BrokerDoor(loop: loops.next())
         let membership = try await self.membership(store, door, loops)
         let worker = try await self.startWorker(store, membership, door, loops)
         let server = try await self.listen(door, loops)
         let listener = try await self.listenForReplicas(membership, door, loops)
         await self.startBeating(membership, door)
+        monitor.served()
         return RunningBroker(
-            server: server, listener: listener, door: door, registrar: worker.registrar,
+            server: server, listener: listener, monitor: monitorServer, door: door,
+            registrar: worker.registrar,
             clients: [worker.client] + (membership.map { [$0.enrolment.caller.client] } ?? []),
             loops: loops, pools: self.pools, timers: self.timers, failures: self.failures,
             readiness: self.readiness)
+    }
+}
+
+extension BrokerStart {
+    /// The first of all ports: a broker that takes long to start says so there.
+    private func start(_ monitor: BrokerMonitor) async throws -> MonitorServer? {
+        do {
+            let server = try await MonitorServer.start(
+                at: self.configuration.monitor, source: monitor, logger: self.logger)
+            self.undo.append { await server?.close() }
+            return server
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
     }
 }
 
@@ -236,11 +255,19 @@ extension BrokerStart {
         let (host, port) = (self.configuration.listenHost, self.configuration.port)
         do {
             let server = try await RemotingServer.bind(
-                host: host, port: port, group: loops, delegate: door, logger: self.logger)
+                host: host, port: port, group: loops, delegate: door, options: self.serverOptions,
+                logger: self.logger)
             self.undo.append { await server.close() }
             return server
         } catch {
             throw self.configuration.cannotListen(on: port, "listenPort", error)
         }
+    }
+
+    private var serverOptions: RemotingServerOptions {
+        var options = RemotingServerOptions()
+        options.connectionsMax = self.configuration.connectionsMax
+        options.connections.idleTime = self.configuration.idleTime
+        return options
     }
 }

@@ -26,6 +26,7 @@ extension BrokerWorker {
     func take(_ completion: WriteCompletion) {
         if let failure = completion.failure, !failure.isNoSpace { return self.fail(failure) }
         self.pace.note(completion)
+        self.writerFigures.note(completion, isSync: self.engine.settings.flushMode == .sync)
         self.unwritten.removeAll { $0.end <= completion.written }
         self.writingSince = self.unwritten.isEmpty ? nil : Clock.now().tick
         if completion.failure != nil { self.isWaitingForSpace = true }
@@ -45,7 +46,10 @@ extension BrokerWorker {
                 "the disk under \(self.store.directory) is full; free space, or add a broker")
         }
         self.engine.isHandingOver = self.isRefusingForDrain
-        if let usage = try? self.store.diskUsage() { self.engine.diskUsedRatio = usage.usedRatio }
+        if let usage = try? self.store.diskUsage() {
+            self.engine.diskUsedRatio = usage.usedRatio
+            self.writerFigures.note(usage, at: Clock.now().tick)
+        }
         if let failure = self.writer.failure { return self.fail(failure) }
         guard self.isWaitingForSpace else { return }
         self.isWaitingForSpace = false

@@ -18,7 +18,7 @@ extension BrokerWorker {
     func deliver(_ entries: [IndexEntry], _ head: PopResponse, to caller: Caller) {
         guard let out = self.outgoing(caller.connection) else { return }
         guard out.bytes.readableBytes <= Self.poppedBytesMax, out.connection.isWritable else {
-            return RemotingCommand.response(
+            return PopResponse.nothing(
                 .pollingFull, to: caller.opaque, remark: "the connection is slower than its pops"
             ).encode(into: &out.bytes, as: caller.serialization)
         }

@@ -31,6 +31,8 @@ final class BrokerWorker {
     /// The log is being closed: it changes no more.
     var hasLeft = false
     var pace = DiskPace()
+    /// For operators.
+    var writerFigures = WriterFigures()
     var indexes: OpenIndexes
     var rebuilding: Set<PhysicalOffset> = []
     private(set) var hasFailed = false
@@ -72,6 +74,8 @@ final class BrokerWorker {
         self.group?.isWritingCheckpoint = false
         self.lookAtDisk()
     }
+
+    var connectionCount: Int { self.connections.count }
 
     func knows(_ connection: ConnectionID) -> Bool { self.connections[connection] != nil }
 

@@ -1,6 +1,7 @@
 import BrokerEngine
 import Logging
 import MessageFormat
+import Monitoring
 import NIOCore
 import NIOPosix
 import PeerTransport
@@ -13,6 +14,8 @@ struct RunningBroker: Sendable {
     let server: RemotingServer
     /// Where replicas connect; nil without controllers.
     let listener: PeerListener?
+    /// Nil: it is off.
+    let monitor: MonitorServer?
     let door: BrokerDoor
     let registrar: NameServerRegistrar
     let clients: [RemotingClient]
@@ -40,6 +43,7 @@ struct RunningBroker: Sendable {
         }
         for pool in self.pools { try? await pool.shutdownGracefully() }
         try? await self.loops.shutdownGracefully()
+        await self.monitor?.close()
     }
 }
 

@@ -1,3 +1,5 @@
+package import Logging
+package import Monitoring
 package import RemotingProtocol
 
 /// Why a controller cannot be configured as asked.
@@ -20,40 +22,14 @@ package struct ControllerConfiguration: Sendable {
     package var dataDirectory = "controller-store"
     /// The address to listen on; that of `peers` when it is not said.
     package var listenHost: String?
-    private var listenPort: Int?
+    /// Said to be sure of it only: `peers` says where requests are answered.
+    var listenPort: Int?
+    package var logLevel = Logger.Level.info
+
+    /// Where it tells how it is; off for controllers that are no process of their own.
+    package var monitor = MonitorAddress.off
 
     package init() {}
-
-    /// Applies a configuration file's text. Returns the names of keys that mean nothing here.
-    package mutating func apply(properties text: String) throws(ControllerConfigurationError)
-        -> [String]
-    {
-        var unknown: [String] = []
-        for (key, value) in PropertiesText(parsing: text).pairs {
-            if try !self.set(key, value) { unknown.append(key) }
-        }
-        return unknown
-    }
-
-    private mutating func set(_ key: String, _ value: String) throws(ControllerConfigurationError)
-        -> Bool
-    {
-        switch key {
-        case "controllerGroup", "controllerDLegerGroup": self.groupName = value
-        case "controllerSelfId", "controllerDLegerSelfId": self.id = value
-        case "controllerPeers", "controllerDLegerPeers": self.peers = try Self.peers(value)
-        case "controllerStorePath": self.dataDirectory = value
-        case "bindAddress": self.listenHost = value
-        case "listenPort":
-            guard let port = UInt16(value) else {
-                throw ControllerConfigurationError(
-                    "listenPort is a number from 0 to 65535, not \(value)")
-            }
-            self.listenPort = Int(port)
-        default: return false
-        }
-        return true
-    }
 
     /// `n0-127.0.0.1:9878;n1-127.0.0.1:9888`
     package static func peers(_ text: String) throws(ControllerConfigurationError)

@@ -17,11 +17,14 @@ final class ControllerWorker {
     private let store: RaftStore
     private let logger: Logger
     private let stop: @Sendable (any Error) -> Void
-    private var engine: ControllerEngine
+    private(set) var engine: ControllerEngine
     private var connections: [ConnectionID: RemotingConnection] = [:]
     private var isTurnScheduled = false
     private var throttle = LogThrottle()
     private(set) var hasFailed = false
+    /// Since the start, for operators.
+    private(set) var requests = Int64(0)
+    private(set) var elections = Int64(0)
     private(set) var peers: PeerLinks?
 
     init(
@@ -39,6 +42,8 @@ final class ControllerWorker {
             tell: { [weak self] in self?.take($0) })
     }
 
+    var connectionCount: Int { self.connections.count }
+
     // MARK: Inputs
 
     func opened(_ connection: RemotingConnection) {
@@ -48,6 +53,7 @@ final class ControllerWorker {
     func received(_ commands: [ReceivedCommand], from connection: RemotingConnection) {
         guard !self.hasFailed else { return connection.close() }
         let now = Clock.now()
+        self.requests += Int64(commands.count)
         for command in commands {
             self.engine.receive(command, from: connection.id, at: now)
         }
@@ -149,6 +155,7 @@ final class ControllerWorker {
     }
 
     private func log(_ event: ControllerEvent) {
+        if case .electionProposed = event { self.elections += 1 }
         let level: Logger.Level = event.isWarning ? .warning : .info
         switch self.throttle.admit(at: Clock.now().tick) {
         case .log: self.logger.log(level: level, "\(event)")

@@ -44,6 +44,7 @@ final class PeerLinks {
         limits.stallTime = .seconds(2)
         limits.connectTime = .milliseconds(500)
         limits.linksMax = 64
+        limits.firstPayloadBytesMax = 4 << 10  // a hello, or its answer
         return limits
     }
 

@@ -1,6 +1,7 @@
 import ControllerEngine
 import Glibc
 import Logging
+import Monitoring
 import NIOCore
 import NIOPosix
 import PeerTransport
@@ -15,6 +16,8 @@ struct RunningController: Sendable {
     let address: String
     let server: RemotingServer
     let listener: PeerListener
+    /// Nil: it is off.
+    let monitor: MonitorServer?
     let door: ControllerDoor
     let group: MultiThreadedEventLoopGroup
     let ticker: RepeatedTask
@@ -32,7 +35,10 @@ struct RunningController: Sendable {
         let loop = group.next()
         let door = ControllerDoor(loop: loop)
         let (failures, failed) = AsyncStream.makeStream(of: (any Error).self)
+        let monitor = ControllerMonitor(door: door, id: id)
+        var monitorServer: MonitorServer?
         do {
+            monitorServer = try await Self.start(monitor, configuration, logger)
             try await loop.submit {
                 door.worker = try Self.worker(
                     configuration, id: NodeID(id), loop: loop, logger: logger
@@ -49,10 +55,13 @@ struct RunningController: Sendable {
             let ticker = loop.scheduleRepeatedTask(
                 initialDelay: .zero, delay: Self.tickPeriod
             ) { _ in door.worker?.tick() }
+            monitor.served()
             return RunningController(
                 id: id, address: "\(host):\(server.port)", server: server, listener: listener,
-                door: door, group: group, ticker: ticker, failures: failures)
+                monitor: monitorServer, door: door, group: group, ticker: ticker, failures: failures
+            )
         } catch {
+            await monitorServer?.close()
             await door.leave()
             try? await group.shutdownGracefully()
             throw error
@@ -66,6 +75,7 @@ struct RunningController: Sendable {
         self.ticker.cancel()
         await self.server.close()
         await self.listener.close()
+        await self.monitor?.close()
         await self.door.leave()
         try? await self.group.shutdownGracefully()
     }
@@ -86,6 +96,17 @@ struct RunningController: Sendable {
             seed: UInt64.random(in: 0...UInt64.max), at: Clock.now())
         return ControllerWorker(
             engine: engine, store: store, loop: loop, logger: logger, stop: stop)
+    }
+
+    private static func start(
+        _ monitor: ControllerMonitor, _ configuration: ControllerConfiguration, _ logger: Logger
+    ) async throws(ControllerConfigurationError) -> MonitorServer? {
+        do {
+            return try await MonitorServer.start(
+                at: configuration.monitor, source: monitor, logger: logger)
+        } catch {
+            throw ControllerConfigurationError(error.description)
+        }
     }
 
     private static func listen<Server>(
@@ -134,6 +155,13 @@ final class ControllerDoor: RemotingServerDelegate, Sendable {
         return try await PeerListener.bind(
             host: host, port: port, group: self.loop, delegate: peers,
             limits: PeerLinks.linkLimits, logger: logger)
+    }
+
+    /// Nil: there is no worker any more.
+    func ask<Answer: Sendable>(
+        _ question: @escaping @Sendable (ControllerWorker) -> Answer
+    ) async -> Answer? {
+        (try? await self.loop.submit { self.worker.map(question) }.get()) ?? nil
     }
 
     /// Returns when another controller leads, or none can be found.

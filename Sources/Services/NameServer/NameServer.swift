@@ -1,5 +1,6 @@
 import Glibc
 package import Logging
+import Monitoring
 import NIOCore
 import NIOPosix
 import NameServerEngine
@@ -42,22 +43,37 @@ package struct NameServer: Service {
         let engine = NameServerEngine(
             settings: self.configuration.settings, limits: self.configuration.limits)
         let loop = NameServerLoop(engine: engine, eventLoop: eventLoop, logger: self.logger)
+        let monitor = NameServerMonitor(loop: loop)
+        let monitorServer = try await self.start(monitor)
         let server: RemotingServer
         do {
             server = try await RemotingServer.bind(
                 host: host, port: self.configuration.port, group: eventLoop, delegate: loop,
                 options: RemotingServerOptions(), logger: self.logger)
         } catch {
+            await monitorServer?.close()
             throw NameServerError.cannotListen(
                 host: host, port: self.configuration.port, reason: Self.reason(of: error))
         }
         let ticks = loop.startTicking()
+        monitor.served()
         self.onReady(host, server.port)
 
         // Also thrown when the task is cancelled: either way it is time to stop.
         try? await gracefulShutdown()
         ticks.cancel()
         await server.close()
+        await monitorServer?.close()
+    }
+
+    private func start(_ monitor: NameServerMonitor) async throws(NameServerError) -> MonitorServer?
+    {
+        do {
+            return try await MonitorServer.start(
+                at: self.configuration.monitor, source: monitor, logger: self.logger)
+        } catch {
+            throw .cannotMonitor(error.description)
+        }
     }
 
     private static func reason(of error: any Error) -> String {

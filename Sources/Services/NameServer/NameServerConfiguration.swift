@@ -1,5 +1,7 @@
+package import ConfigurationFormat
+package import Logging
+package import Monitoring
 package import NameServerEngine
-package import RemotingProtocol
 package import RoutingCore
 
 /// How a name server is set up. Keys in files are RocketMQ's.
@@ -9,42 +11,56 @@ package struct NameServerConfiguration: Sendable {
     package var port = 9876
     package var settings = NameServerSettings()
     package var limits = RoutingLimits()
+    package var logLevel = Logger.Level.info
+    /// Where it tells how it is; off for name servers that are no process of their own.
+    package var monitor = MonitorAddress.off
 
     package init() {}
+}
 
-    /// Takes over what a file says. Returns the keys that mean nothing here: files for RocketMQ have
-    /// many, which is no reason not to start.
-    package mutating func apply(_ file: PropertiesText) throws(NameServerError) -> [String] {
-        var unknownKeys: [String] = []
-        for (key, value) in file.pairs {
-            switch key {
-            case "bindAddress": self.host = value
-            case "listenPort": self.port = try Self.port(value)
-            default:
-                if self.settings.set(key, to: value) != .changed { unknownKeys.append(key) }
-            }
-        }
-        return unknownKeys
-    }
+extension NameServerConfiguration {
+    /// Every key of a name server's file.
+    package static let table = SettingsTable(
+        program: "apus-namesrv", defaults: Self.ofProcess, settings: Self.keys,
+        fixed: Self.fixed, idleKeys: RocketMQKeys.nameServer)
 
-    private static func port(_ text: String) throws(NameServerError) -> Int {
-        guard let port = Int(text), (0...65_535).contains(port) else {
-            throw .badConfiguration("listenPort must be 0 to 65535, got \(text)")
-        }
-        return port
-    }
+    private static let ofProcess: Self = {
+        var configuration = Self()
+        configuration.monitor = .nameServer
+        return configuration
+    }()
+
+    private typealias Key = Setting<NameServerConfiguration>
+
+    private static let keys: [Key] = [
+        Key("bindAddress", \.host, .text),
+        Key("listenPort", \.port, .number(0...65_535)),
+        Key("httpPort", \.monitor.port, .monitorPort),
+        Key("httpAddress", \.monitor.host, .text),
+        Key("orderMessageEnable", \.settings.orderMessageEnable, .flag),
+        Key("supportActingMaster", \.settings.supportActingMaster, .flag),
+        Key(
+            "returnOrderTopicConfigToBroker", \.settings.returnOrderTopicConfigToBroker, .flag),
+        Key("logLevel", \.logLevel, .choice(of: Logger.Level.allCases.map { ($0.rawValue, $0) })),
+    ]
+
+    private static let fixed: [FixedSetting<NameServerConfiguration>] = [
+        FixedSetting(
+            "enableControllerInNamesrv", "false",
+            "controllers are processes of their own: apus-controller")
+    ]
 }
 
 /// Why a name server does not run.
 package enum NameServerError: Error, Hashable, Sendable {
-    case badConfiguration(String)
     case cannotListen(host: String, port: Int, reason: String)
+    case cannotMonitor(String)
 }
 
 extension NameServerError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .badConfiguration(let problem): problem
+        case .cannotMonitor(let problem): problem
         case .cannotListen(let host, let port, let reason):
             "cannot listen on \(host):\(port): \(reason)"
         }

@@ -12,6 +12,8 @@ final class NameServerLoop: RemotingServerDelegate {
     private struct State {
         var engine: NameServerEngine
         var connections: [ConnectionID: RemotingConnection] = [:]
+        /// Since the start, for operators.
+        var requests = Int64(0)
     }
 
     private static let tick = TimeAmount.seconds(1)
@@ -26,6 +28,15 @@ final class NameServerLoop: RemotingServerDelegate {
         self.logger = logger
     }
 
+    /// Nil: it has stopped.
+    func figures() async -> NameServerFigures? {
+        try? await self.eventLoop.submit {
+            let state = self.state.value
+            return NameServerFigures(
+                state.engine, connections: state.connections.count, requests: state.requests)
+        }.get()
+    }
+
     func startTicking() -> RepeatedTask {
         self.eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in
             self.perform(self.state.value.engine.advance(to: Clock.now()))
@@ -38,6 +49,7 @@ final class NameServerLoop: RemotingServerDelegate {
 
     func received(_ commands: [ReceivedCommand], from connection: RemotingConnection) {
         let now = Clock.now()
+        self.state.value.requests += Int64(commands.count)
         for command in commands {
             self.perform(
                 self.state.value.engine.received(command, from: connection.id, at: now))

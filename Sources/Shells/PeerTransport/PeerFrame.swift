@@ -49,12 +49,18 @@ package enum PeerFrame {
 /// Splits a stream into payloads. A payload is a slice of what was read.
 package struct PeerFrameDecoder {
     private let bytesMax: Int
+    /// The first payload's limit: nobody knows yet who the peer is.
+    private let firstBytesMax: Int
+    private var hasFirst = false
     /// What was read and not handed on.
     private var rest = ByteBuffer()
     /// Nobody else holds a slice of `rest`, so that bytes may be added in place.
     private var isRestOwn = false
 
-    package init(bytesMax: Int) { self.bytesMax = bytesMax }
+    package init(bytesMax: Int, firstBytesMax: Int? = nil) {
+        self.bytesMax = bytesMax
+        self.firstBytesMax = firstBytesMax ?? bytesMax
+    }
 
     package var bufferedBytes: Int { self.rest.readableBytes }
 
@@ -80,8 +86,9 @@ package struct PeerFrameDecoder {
         guard let length = self.rest.getInteger(at: self.rest.readerIndex, as: UInt32.self) else {
             return nil
         }
-        guard length > 0, length <= self.bytesMax else {
-            throw .wrongLength(Int(length), bytesMax: self.bytesMax)
+        let bytesMax = self.hasFirst ? self.bytesMax : min(self.firstBytesMax, self.bytesMax)
+        guard length > 0, length <= bytesMax else {
+            throw .wrongLength(Int(length), bytesMax: bytesMax)
         }
         let whole = PeerFrame.headBytes + Int(length)
         guard var frame = self.rest.readSlice(length: whole) else { return nil }
@@ -90,6 +97,7 @@ package struct PeerFrameDecoder {
         let stored = frame.readInteger(as: UInt32.self) ?? 0
         let found = frame.withUnsafeReadableBytes { Checksum.crc32c($0) }
         guard stored == found else { throw .wrongChecksum(stored: stored, found: found) }
+        self.hasFirst = true
         return frame
     }
 }

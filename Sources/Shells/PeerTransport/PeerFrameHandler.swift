@@ -40,7 +40,8 @@ final class PeerFrameHandler: ChannelInboundHandler {
         self.limits = limits
         self.logger = logger
         self.decoder = PeerFrameDecoder(
-            bytesMax: limits.receivedPayloadBytesMax ?? limits.payloadBytesMax)
+            bytesMax: limits.receivedPayloadBytesMax ?? limits.payloadBytesMax,
+            firstBytesMax: limits.firstPayloadBytesMax)
     }
 
     func channelActive(context: ChannelHandlerContext) {

@@ -17,12 +17,13 @@ package final class PeerLink: Sendable {
     private let channel: any Channel
     private let limits: PeerLinkLimits
     private let logger: Logger
-    private let outbox = Mutex(PeerOutbox())
+    private let outbox: Mutex<PeerOutbox>
 
     init(channel: any Channel, isOutgoing: Bool, limits: PeerLinkLimits, logger: Logger) {
         self.id = Self.nextID()
         self.remote = Self.text(channel.remoteAddress)
         self.eventLoop = channel.eventLoop
+        self.outbox = Mutex(PeerOutbox(at: channel.eventLoop.now))
         self.isOutgoing = isOutgoing
         self.channel = channel
         self.limits = limits
@@ -85,7 +86,7 @@ extension PeerLink {
         }
         let written = self.outbox.withLock { outbox -> Written in
             guard outbox.closeReason == nil else { return .refused }
-            outbox.append(frame)
+            outbox.append(frame, at: self.eventLoop.now)
             if outbox.bytes > self.limits.outboundBytesMax {
                 return .overflowed(bytes: outbox.bytes)
             }
@@ -119,7 +120,7 @@ extension PeerLink {
 
     /// Bytes were taken by the socket.
     private func left(_ bytes: Int) {
-        let (before, after) = self.outbox.withLock { $0.left(bytes, at: .now()) }
+        let (before, after) = self.outbox.withLock { $0.left(bytes, at: self.eventLoop.now) }
         let limit = self.limits.writableBytesMax
         if before >= limit, after < limit {
             self.channel.pipeline.fireUserInboundEventTriggered(PeerWritable())
@@ -149,8 +150,9 @@ extension PeerLink {
     /// Settles the reason, which is logged once. False when the link was closing already.
     private func noteClose(because reason: PeerCloseReason) -> Bool {
         guard self.outbox.withLock({ $0.close(because: reason) }) else { return false }
+        // Of links that strangers may have opened the listener says now and then how many there were.
         self.logger.log(
-            level: reason.isOrdinary ? .debug : .warning, "peer link closed",
+            level: reason.isOrdinary || !self.isOutgoing ? .debug : .warning, "peer link closed",
             metadata: ["link": "\(self.id)", "peer": "\(self.remote)", "reason": "\(reason)"])
         return true
     }

@@ -7,6 +7,10 @@ package struct PeerLinkLimits: Sendable {
     /// need not hold what a liar sends.
     package var receivedPayloadBytesMax: Int?
 
+    /// The largest first payload, which says who the peer is; nil: as any other. A stranger makes
+    /// nobody hold more.
+    package var firstPayloadBytesMax: Int?
+
     /// From a frame's first byte to its last.
     package var frameTime: Duration = .seconds(10)
 

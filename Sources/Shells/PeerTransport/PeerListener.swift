@@ -21,7 +21,8 @@ package final class PeerListener: Sendable {
         host: String, port: Int, group: any EventLoopGroup, delegate: any PeerLinkDelegate,
         limits: PeerLinkLimits = PeerLinkLimits(), logger: Logger
     ) async throws -> PeerListener {
-        let registry = PeerRegistry(delegate: delegate, linksMax: limits.linksMax)
+        let registry = PeerRegistry(
+            delegate: delegate, linksMax: limits.linksMax, logger: logger)
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -71,15 +72,21 @@ final class PeerRegistry: PeerLinkDelegate {
     private struct State {
         var open: [ObjectIdentifier: PeerLink] = [:]
         var isClosing = false
+        var closedForCause = 0
+        var nextReport = NIODeadline.uptimeNanoseconds(0)
     }
+
+    private static let reportPause = TimeAmount.seconds(10)
 
     private let delegate: any PeerLinkDelegate
     private let linksMax: Int
+    private let logger: Logger
     private let state = Mutex(State())
 
-    init(delegate: any PeerLinkDelegate, linksMax: Int) {
+    init(delegate: any PeerLinkDelegate, linksMax: Int, logger: Logger) {
         self.delegate = delegate
         self.linksMax = linksMax
+        self.logger = logger
     }
 
     var count: Int { self.state.withLock { $0.open.count } }
@@ -94,6 +101,7 @@ final class PeerRegistry: PeerLinkDelegate {
     func opened(_ link: PeerLink) {
         if let refusal = self.admit(link) {
             link.close(because: refusal)
+            self.report(link, refusal)
         } else {
             self.delegate.opened(link)
         }
@@ -126,7 +134,26 @@ final class PeerRegistry: PeerLinkDelegate {
         let wasAdmitted = self.state.withLock {
             $0.open.removeValue(forKey: ObjectIdentifier(link)) != nil
         }
-        if wasAdmitted { self.delegate.closed(link) }
+        guard wasAdmitted else { return }
+        if let reason = link.closeReason { self.report(link, reason) }
+        self.delegate.closed(link)
+    }
+
+    /// At most one line in ten seconds: whoever reaches the port must not fill the log.
+    private func report(_ link: PeerLink, _ reason: PeerCloseReason) {
+        guard !reason.isOrdinary else { return }
+        let count = self.state.withLock { state -> Int? in
+            state.closedForCause += 1
+            let now = link.eventLoop.now
+            guard now >= state.nextReport else { return nil }
+            state.nextReport = now + Self.reportPause
+            defer { state.closedForCause = 0 }
+            return state.closedForCause
+        }
+        guard let count else { return }
+        self.logger.warning(
+            "links of peers closed",
+            metadata: ["count": "\(count)", "peer": "\(link.remote)", "reason": "\(reason)"])
     }
 }
 
@@ -138,13 +165,17 @@ final class PeerAcceptPause: ChannelInboundHandler {
     private static let pause = TimeAmount.milliseconds(100)
     private let logger: Logger
     private var isPaused = false
+    private var nextReport = NIODeadline.uptimeNanoseconds(0)
 
     init(logger: Logger) { self.logger = logger }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !self.isPaused else { return }
         self.isPaused = true
-        self.logger.warning("accepting peers rests", metadata: ["error": "\(error)"])
+        if context.eventLoop.now >= self.nextReport {
+            self.nextReport = context.eventLoop.now + .seconds(10)
+            self.logger.warning("accepting peers rests", metadata: ["error": "\(error)"])
+        }
         let channel = context.channel
         channel.setOption(.autoRead, value: false).whenComplete { _ in }
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {

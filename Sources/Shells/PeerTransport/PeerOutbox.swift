@@ -7,7 +7,7 @@ struct PeerOutbox {
 
     /// What was appended and has not left, gathered or with the channel.
     private(set) var bytes = 0
-    private(set) var lastLeft = NIODeadline.now()
+    private(set) var lastLeft: NIODeadline
     private(set) var closeReason: PeerCloseReason?
 
     /// A burst is being received, and the loop comes for the frames after it.
@@ -15,9 +15,11 @@ struct PeerOutbox {
     /// The loop will come for the frames by itself.
     private var isDrainExpected = false
 
-    mutating func append(_ frame: ByteBuffer) {
+    init(at now: NIODeadline) { self.lastLeft = now }
+
+    mutating func append(_ frame: ByteBuffer, at now: NIODeadline) {
         // From idle on, the time to leave counts from here.
-        if self.bytes == 0 { self.lastLeft = .now() }
+        if self.bytes == 0 { self.lastLeft = now }
         self.frames.append(frame)
         self.gatheredBytes += frame.readableBytes
         self.bytes += frame.readableBytes

@@ -10,7 +10,7 @@ final class PeerPatience {
     private let idleTime: TimeAmount
     private let stallTime: TimeAmount
 
-    private var lastRead = NIODeadline.now()
+    private var lastRead: NIODeadline
     /// The frame that is not complete yet.
     private var partial: (since: NIODeadline, bytes: Int)?
     private var timer: Scheduled<Void>?
@@ -20,12 +20,13 @@ final class PeerPatience {
         self.frameTime = TimeAmount(limits.frameTime)
         self.idleTime = TimeAmount(limits.idleTime)
         self.stallTime = TimeAmount(limits.stallTime)
+        self.lastRead = link.eventLoop.now
         self.look()
     }
 
     /// A burst was read; `partialBytes` of the next frame came with it.
     func received(wholeFrames: Int, partialBytes: Int) {
-        let now = NIODeadline.now()
+        let now = self.link.eventLoop.now
         self.lastRead = now
         guard partialBytes > 0 else { return self.partial = nil }
         self.partial = (wholeFrames == 0 ? self.partial?.since ?? now : now, partialBytes)
@@ -37,7 +38,7 @@ final class PeerPatience {
     }
 
     private func look() {
-        let now = NIODeadline.now()
+        let now = self.link.eventLoop.now
         if let reason = self.reasonToClose(at: now) { return self.link.close(because: reason) }
         let loop = self.link.eventLoop.assumeIsolated()
         self.timer = loop.scheduleTask(in: self.period) { self.look() }

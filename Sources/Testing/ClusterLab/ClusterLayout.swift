@@ -6,6 +6,8 @@ struct ClusterLayout {
     private static let portsPerController = 10
     /// The third name server and those behind it, below the controllers' ports.
     private static let moreNameServerPorts = 9860
+    /// Below those of all name servers.
+    private static let firstNameServerHTTPPort = 9850
     private static let firstBrokerPort = 10911
     /// A broker's replication, gRPC and HTTP ports lie beside its first one.
     private static let portsPerBroker = 20
@@ -42,7 +44,8 @@ struct ClusterLayout {
         let host = self.host(index)
         return NodePlan(
             name: "name-server-\(index + 1)", kind: .nameServer, host: host, port: port,
-            settings: ["bindAddress": host, "listenPort": "\(port)"], dataDirectory: nil)
+            settings: ["bindAddress": host, "listenPort": "\(port)"], dataDirectory: nil
+        ).telling(at: Self.firstNameServerHTTPPort + index + self.options.portOffset)
     }
 
     private func controllerPort(_ index: Int) -> Int {
@@ -69,7 +72,8 @@ struct ClusterLayout {
                 "controllerStorePath": data,
                 "bindAddress": self.controllerHost(index),
             ],
-            dataDirectory: data, clockLibrary: self.options.clockLibrary)
+            dataDirectory: data, clockLibrary: self.options.clockLibrary
+        ).telling(at: port + 2)
     }
 
     /// - Parameters:
@@ -105,6 +109,18 @@ struct ClusterLayout {
             morePorts: self.isControlled ? [port + 1] : [], group: group, settings: settings,
             dataDirectory: data,
             diskMebibytes: group == Self.groupName(0) ? self.options.diskMebibytes : nil,
-            clockLibrary: self.options.clockLibrary)
+            clockLibrary: self.options.clockLibrary
+        ).telling(at: port + 2)
+    }
+}
+
+extension NodePlan {
+    /// The same node, with /healthz, /readyz and /metrics at this port.
+    fileprivate func telling(at port: Int) -> NodePlan {
+        var plan = self
+        plan.httpPort = port
+        plan.settings["httpPort"] = "\(port)"
+        plan.settings["httpAddress"] = self.host
+        return plan
     }
 }

@@ -22,6 +22,8 @@ package struct NodePlan: Hashable, Codable, Sendable {
     package var port: Int
     /// Further ports that the node listens on.
     package var morePorts: [Int] = []
+    /// Where it tells how it is.
+    package var httpPort: Int?
     /// A broker's group, which is its `brokerName`.
     package var group: String?
     package var settings: [String: String]
@@ -43,7 +45,7 @@ package struct NodePlan: Hashable, Codable, Sendable {
     }
 
     package var address: String { "\(self.host):\(self.port)" }
-    var ports: [Int] { [self.port] + self.morePorts }
+    var ports: [Int] { [self.port] + self.morePorts + (self.httpPort.map { [$0] } ?? []) }
 }
 
 /// The processes that the options ask for. Pure arithmetic: the same options give the same plan.

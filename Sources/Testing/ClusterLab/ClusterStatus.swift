@@ -7,6 +7,8 @@ package struct ClusterStatus: Hashable, Codable, Sendable {
         /// `name-server`, `leader`, `follower`, `master` or `replica`.
         package var role: String
         package var port: Int
+        /// Of /healthz, /readyz and /metrics.
+        package var httpPort: Int?
         package var pid: Int32?
         package var state: Node.State
 
@@ -16,6 +18,7 @@ package struct ClusterStatus: Hashable, Codable, Sendable {
             try container.encode(self.name, forKey: .name)
             try container.encode(self.role, forKey: .role)
             try container.encode(self.port, forKey: .port)
+            try container.encode(self.httpPort, forKey: .httpPort)
             try container.encode(self.pid, forKey: .pid)
             try container.encode(self.state, forKey: .state)
         }
@@ -59,6 +62,7 @@ extension Cluster {
         let nodes = self.nodes.map { node in
             ClusterStatus.NodeStatus(
                 name: node.name, role: roles[node.plan], port: node.plan.port,
+                httpPort: node.plan.httpPort,
                 pid: node.isAlive ? node.process?.pid : nil, state: node.state)
         }
         return ClusterStatus(name: self.name, nodes: nodes)

@@ -63,9 +63,22 @@ package struct Node: Sendable {
         return logStart
     }
 
+    /// For `env`. A node is as its file says, whatever settings the caller's environment has.
     private var environment: [String] {
-        self.plan.clockLibrary.map { WallClock(of: self).environment(library: $0) } ?? []
+        let clock = self.plan.clockLibrary.map { WallClock(of: self).environment(library: $0) }
+        return Self.settingVariables.flatMap { ["-u", $0] } + (clock ?? [])
     }
+
+    private static let settingVariables: [String] = {
+        var names: [String] = []
+        var next = environ
+        while let text = next.pointee {
+            let name = String(cString: text).prefix { $0 != "=" }
+            if name.hasPrefix("APUS_") { names.append(String(name)) }
+            next = next.advanced(by: 1)
+        }
+        return names
+    }()
 
     /// Waits for the line in which a server says that it serves.
     func waitUntilReady(logStart: Int) throws {

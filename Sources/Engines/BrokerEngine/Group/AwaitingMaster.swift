@@ -102,7 +102,7 @@ extension BrokerEngine {
             let nothing = QueueStretch(of: key, from: QueueOffset(pull.queueOffset), count: 0)
             self.effects.append(.deliver(caller, head, [], of: nothing))
         case .popMessage:
-            self.refuse(caller, Refusal(.pollingTimeout, self.notMaster.remark))
+            self.answerNothing(caller, .pollingTimeout, self.notMaster.remark)
         case .queryConsumerOffset: break  // see `Inquiries`
         default: self.refuse(caller, self.notMaster)
         }

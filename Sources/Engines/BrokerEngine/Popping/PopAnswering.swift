@@ -48,7 +48,8 @@ extension BrokerEngine {
         } else if job.ask.purpose == .peek {
             self.deliver(delivery)
         } else {
-            self.counters.messagesGot += Int64(job.count)
+            self.counters.got(
+                job.count, bytes: job.takenBytes, by: job.ask.group, of: job.ask.topic)
             self.answerWithRecords(job.ask.caller, .pop(delivery))
         }
         // Others that came meanwhile found the queues taken.

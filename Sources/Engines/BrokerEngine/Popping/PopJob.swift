@@ -101,6 +101,10 @@ struct PopJob: Sendable {
         self.visits = visits[...]
     }
 
+    var takenBytes: Int {
+        self.parts.reduce(0) { $1.messages.reduce($0) { $0 + Int($1.entry.size) } }
+    }
+
     func isFull(_ settings: BrokerSettings) -> Bool {
         self.count >= self.ask.messagesMax || self.bytes >= settings.pullBytesMax
     }

@@ -8,12 +8,13 @@ extension BrokerEngine {
     mutating func foundNothing(_ job: PopJob) {
         let ask = job.ask
         if ask.purpose == .peek {
-            return self.refuse(ask.caller, Refusal(.pullNotFound, "there is nothing to look at"))
+            return self.answerNothing(ask.caller, .pullNotFound, "there is nothing to look at")
         }
         switch job.isExhausted ? .none : self.wait(ask, woken: job.poll) {
         case .waits: break
         case .full:
-            self.refuse(ask.caller, Refusal(.pollingFull, "too many pops wait already"))
+            self.counters.refused(.pollingFull)
+            self.answerNothing(ask.caller, .pollingFull, "too many pops wait already")
         case .none: self.answerNothing(ask)
         }
     }
@@ -50,9 +51,11 @@ extension BrokerEngine {
     /// The time to wait is over.
     mutating func answerNothing(_ ask: PopAsk) {
         if ask.purpose == .notification { return self.answer(ask, hasMessage: false) }
-        self.answer(
-            ask.caller,
-            .response(.pollingTimeout, to: ask.caller.opaque, remark: "no message in time"))
+        self.answerNothing(ask.caller, .pollingTimeout, "no message in time")
+    }
+
+    mutating func answerNothing(_ caller: Caller, _ code: ResponseCode, _ remark: String) {
+        self.answer(caller, PopResponse.nothing(code, to: caller.opaque, remark: remark))
     }
 
     /// Messages have become visible in these queues.

@@ -30,7 +30,7 @@ extension BrokerEngine {
         if !records.isEmpty { self.log.keepTogether(together) }
         let stored = self.log.storeTimestamp(at: self.now.wall)
         let offset = self.queues[number].assign()
-        self.counters.put(bytes: size)
+        self.counters.put(bytes: size, on: number, of: draft.topic)
         var topic = draft.topic
         let hash = topic.withUTF8 {
             keys.filingHash(topic: UnsafeRawBufferPointer($0), storeTimestamp: stored)

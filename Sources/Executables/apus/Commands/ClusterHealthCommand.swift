@@ -8,7 +8,8 @@ struct ClusterHealth: ApusCommand {
         discussion: """
             Asks every name server, controller and broker. Exits 0 if all are well, each broker \
             group has a master that takes messages, and all its brokers are in step; 1 if not; \
-            69 if nobody who knows could be asked. The controllers know brokers that are dead; \
+            69 if nobody who knows could be asked. For a monitoring system, with thresholds and its \
+            exit codes: `apus check`. The controllers know brokers that are dead; \
             without controllers only those that are registered now are seen.
 
             Examples:

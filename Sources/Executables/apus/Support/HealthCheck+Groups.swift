@@ -10,7 +10,8 @@ extension ClusterPicture {
                 HealthCheck(
                     "broker groups",
                     problem: "no controller can be asked: masters and SyncStateSets are unknown",
-                    try: "start the controllers; brokers that have a master go on without them")
+                    try: "start the controllers; brokers that have a master go on without them"
+                ).critical
             ] + self.plainGroupChecks
         }
         if let problem = self.groupsProblem {
@@ -28,7 +29,8 @@ extension ClusterPicture {
             return [
                 HealthCheck(
                     "broker groups", problem: "no broker has ever registered with the controllers",
-                    try: "start one with these controllers in its controllerAddr")
+                    try: "start one with these controllers in its controllerAddr"
+                ).critical
             ]
         }
         return groups.sorted { $0.key < $1.key }.flatMap { name, group in
@@ -44,7 +46,8 @@ extension ClusterPicture {
         return [
             HealthCheck(
                 "brokers", problem: "none is registered",
-                try: "start one with this name server in its namesrvAddr")
+                try: "start one with this name server in its namesrvAddr"
+            ).critical
         ]
     }
 
@@ -54,7 +57,8 @@ extension ClusterPicture {
             let hasMaster = $0.masterAddress != nil
             return HealthCheck(
                 "broker group \($0.brokerName)", problem: hasMaster ? nil : "it has no master",
-                try: hasMaster ? nil : "start its master again")
+                try: hasMaster ? nil : "start its master again"
+            ).critical
         }
     }
 }
@@ -63,9 +67,11 @@ extension ClusterPicture {
 extension ClusterPicture {
     private func check(_ name: String, _ group: GroupReplicas) -> HealthCheck {
         let what = "broker group \(name)"
-        if let forgotten = group.recollecting { return forgotten.check(what, name) }
-        if let check = self.drained(what, name, group) { return check }
-        guard let master = group.livingMaster else { return self.masterless(what, name, group) }
+        if let forgotten = group.recollecting { return forgotten.check(what, name).critical }
+        if let check = self.drained(what, name, group) { return check.critical }
+        guard let master = group.livingMaster else {
+            return self.masterless(what, name, group).critical
+        }
         let living = group.inSync.filter(\.isAlive).count
         if let role = master.report?.role, role != "master" {
             return HealthCheck(
@@ -73,7 +79,8 @@ extension ClusterPicture {
                 problem:
                     "broker \(master.brokerID) is to be its master and does not act as one yet",
                 try: "ask again in a second; if it stays so, look into the log of the broker at "
-                    + master.brokerAddress)
+                    + master.brokerAddress
+            ).critical
         }
         if let min = self.minInSync(of: group), living < min {
             return HealthCheck(
@@ -83,7 +90,8 @@ extension ClusterPicture {
                 try: group.all.count < min
                     ? "start another broker with this brokerName, or be content with "
                         + "minInSyncReplicas=\(group.all.count)"
-                    : "start those of its brokers that are down; those that run are in step soon")
+                    : "start those of its brokers that are down; those that run are in step soon"
+            ).critical
         }
         if living < 2, group.all.count > 1 {
             return HealthCheck(

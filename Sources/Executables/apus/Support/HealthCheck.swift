@@ -8,6 +8,8 @@ struct HealthCheck: Hashable, Sendable {
     var advice: String?
     /// What is worth knowing though nothing is wrong.
     var note: String?
+    /// Messages are not taken because of it, or nobody could take over.
+    var isCritical = false
 
     init(
         _ what: String, problem: String? = nil, try advice: String? = nil, note: String? = nil
@@ -18,9 +20,22 @@ struct HealthCheck: Hashable, Sendable {
         self.note = note
     }
 
+    /// The same, of those that cannot wait for morning.
+    var critical: Self {
+        var check = self
+        check.isCritical = check.problem != nil
+        return check
+    }
+
+    var state: CheckState {
+        if self.problem == nil { return .ok }
+        return self.isCritical ? .critical : .warning
+    }
+
     var json: JSONValue {
         [
-            "what": .string(self.what), "problem": self.problem.map { .string($0) } ?? .null,
+            "what": .string(self.what), "state": .string(self.state.word),
+            "problem": self.problem.map { .string($0) } ?? .null,
             "try": self.advice.map { .string($0) } ?? .null,
             "note": self.note.map { .string($0) } ?? .null,
         ]
@@ -40,12 +55,14 @@ extension ClusterPicture {
     }
 
     private var nameServerChecks: [HealthCheck] {
-        self.nameServers.map { server in
-            HealthCheck(
+        let isAnyUp = self.nameServers.contains { $0.problem == nil }
+        return self.nameServers.map { server in
+            let check = HealthCheck(
                 "name server \(server.address)", problem: server.problem,
                 try: server.problem.map { _ in
                     "start it; clients that know another name server go on meanwhile"
                 })
+            return isAnyUp ? check : check.critical
         }
     }
 
@@ -63,7 +80,8 @@ extension ClusterPicture {
             checks.append(
                 HealthCheck(
                     "controllers", problem: "nobody leads them: no master can be replaced",
-                    try: self.adviceWithoutLeader))
+                    try: self.adviceWithoutLeader
+                ).critical)
         }
         return checks
     }

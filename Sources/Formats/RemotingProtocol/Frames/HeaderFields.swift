@@ -31,6 +31,10 @@ struct FieldReference: Sendable {
     func hasName(_ wanted: UnsafeBufferPointer<UInt8>, in frame: UnsafeRawBufferPointer) -> Bool {
         let start = Int(self.nameAt)
         if self.nameForm == .escaped {
+            // An escape takes six bytes for one at most: a name of kilobytes need not be resolved.
+            guard (wanted.count...6 * wanted.count).contains(Int(self.nameCount)) else {
+                return false
+            }
             return JSONText.unescaped(self.name(in: frame)).elementsEqual(wanted)
         }
         guard Int(self.nameCount) == wanted.count else { return false }

@@ -41,6 +41,18 @@ package struct PopResponse: Hashable, Sendable {
         return command
     }
 
+    /// The answer to a pop that gets no messages.
+    ///
+    /// RocketMQ's client reads these numbers with every code, and writes each that is missing into
+    /// its log as an error.
+    package static func nothing(
+        _ code: ResponseCode, to opaque: Int32, remark: String
+    ) -> RemotingCommand {
+        .response(
+            code, to: opaque, remark: remark,
+            fields: ["invisibleTime": "0", "popTime": "0", "restNum": "0", "reviveQid": "0"])
+    }
+
     /// What a client received with code 0.
     package init(_ command: ReceivedCommand) throws(HeaderFieldError) {
         self.init(

@@ -84,7 +84,7 @@ extension Admin {
             }
         }
         switch result {
-        case .success(let messages): return messages.map { ReceivedMessage($0) }
+        case .success(let messages): return ReceivedMessage.all(messages)
         case .failure(let error):
             throw ApusClientError(.badAnswer, "\(what): \(error)", cause: error)
         }

@@ -228,9 +228,7 @@ extension ConsumerLoop {
         let answer = PullAnswer(result, of: request)
         if case .found(let messages, _) = answer, !messages.isEmpty, !self.interceptors.isEmpty {
             let queue = self.named(request.queue)
-            let received = messages.map {
-                ReceivedMessage($0, in: self.connection.namespace)
-            }
+            let received = ReceivedMessage.all(messages, in: self.connection.namespace)
             for interceptor in self.interceptors {
                 interceptor.didReceive(received, from: queue)
             }

@@ -142,9 +142,7 @@ extension LitePullConsumer {
             deliveries.append(next)
         }
         self.out.withLock { $0.deliveries += deliveries }
-        return deliveries.map {
-            ReceivedMessage($0.message, in: self.connection.namespace)
-        }
+        return ReceivedMessage.all(deliveries.map(\.message), in: self.connection.namespace)
     }
 
     private func firstDelivery(within timeout: Duration) async -> ConsumerEngine.Delivery? {

@@ -85,7 +85,7 @@ extension PullConsumer {
         switch PullAnswer(.success(answer), of: request) {
         case .found(let messages, let progress):
             return Page(
-                messages.map { ReceivedMessage($0, in: self.connection.namespace) }, progress)
+                ReceivedMessage.all(messages, in: self.connection.namespace), progress)
         case .nothing(let progress): return Page([], progress)
         case .moved(let progress): return Page([], progress, wasOutOfRange: true)
         case .refused(_, let remark): throw ApusClientError(.badAnswer, "\(what): \(remark)")

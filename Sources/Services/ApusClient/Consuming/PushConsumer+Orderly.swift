@@ -51,9 +51,8 @@ extension PushConsumer {
         with handler: @Sendable ([ReceivedMessage]) async throws -> Void
     ) async {
         while case .batch(let batch)? = await self.loop.next() {
-            let messages = batch.messages.map {
-                ReceivedMessage($0, in: self.connection.namespace)
-            }
+            let messages = ReceivedMessage.all(
+                batch.messages, in: self.connection.namespace)
             let handlings = self.trace.map { trace in messages.map { trace.began($0) } } ?? []
             do {
                 for message in messages { try message.checkBody() }

@@ -15,11 +15,15 @@ public struct ReceivedMessage: Sendable {
 
     package let namespace: Namespace
 
-    package init(_ inbound: InboundMessage, in namespace: Namespace = .none) {
+    package init(
+        _ inbound: InboundMessage, in namespace: Namespace = .none,
+        inflatedBytesMax: Int = BodyCompression.inflatedBytesMax
+    ) {
         self.inbound = inbound
         self.namespace = namespace
         do throws(CompressionError) {
-            self.body = try BodyCompression.inflated(inbound.body, inbound.systemFlag)
+            self.body = try BodyCompression.inflated(
+                inbound.body, inbound.systemFlag, bytesMax: inflatedBytesMax)
             self.bodyProblem = nil
         } catch {
             self.body = inbound.body
@@ -27,6 +31,26 @@ public struct ReceivedMessage: Sendable {
                 .unreadableBody,
                 "the body of message \(inbound.messageID) cannot be read: \(error)",
                 cause: error)
+        }
+    }
+
+    /// The messages of one answer or one batch.
+    ///
+    /// A few bytes can stand for very many, and an answer may hold hundreds of such messages: together
+    /// they are inflated to `inflatedBytesMax`, and what lies beyond keeps its body as it is stored.
+    package static func all(
+        _ messages: [InboundMessage], in namespace: Namespace = .none,
+        inflatedBytesMax: Int = 4 * BodyCompression.inflatedBytesMax
+    ) -> [ReceivedMessage] {
+        var left = inflatedBytesMax
+        return messages.map { inbound in
+            let message = ReceivedMessage(
+                inbound, in: namespace,
+                inflatedBytesMax: min(left, BodyCompression.inflatedBytesMax))
+            let isInflated =
+                inbound.systemFlag.contains(.compressed) && message.bodyProblem == nil
+            if isInflated { left -= message.body.count }
+            return message
         }
     }
 

@@ -30,7 +30,8 @@ struct LogRebuilding: Sendable {
         let incarnation = UInt64.random(in: 1...UInt64(Int64.max))
         if let identity = self.identity {
             var group = GroupSettings(brokerID: identity.brokerID, incarnation: incarnation)
-            group.minInSyncReplicas = self.configuration.minInSyncReplicas ?? 2
+            group.minInSyncReplicas = self.configuration.copiesMin
+            group.replicaTimeout = self.configuration.replicaTimeout
             let known = try store.readCheckpoint()
             let isOfThisLog = known?.logID == store.logID
             group.confirmedAtLeast = confirmed ?? (isOfThisLog ? known?.confirmed : nil) ?? .zero
@@ -41,7 +42,12 @@ struct LogRebuilding: Sendable {
         var engine = BrokerEngine(settings: settings, logID: store.logID, at: Clock.now())
         try Recovery(store: store, logger: self.logger).run(&engine)
         let onCompletion = self.onCompletion
-        let writer = try StoreWriter.start(store) { onCompletion($0, generation) }
+        var options = StoreWriter.Options()
+        options.flushDelayMilliseconds = Int(
+            self.configuration.flushInterval / .milliseconds(1))
+        let writer = try StoreWriter.start(store, options: options) {
+            onCompletion($0, generation)
+        }
         return RebuiltLog(store: store, engine: engine, writer: writer, incarnation: incarnation)
     }
 

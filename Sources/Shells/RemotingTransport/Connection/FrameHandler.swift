@@ -11,6 +11,8 @@ final class FrameHandler: ChannelInboundHandler {
 
     private let delegate: any RemotingServerDelegate
     private let limits: ConnectionLimits
+    /// All connections of the same server; nil on the client's side.
+    private let registry: ConnectionRegistry?
     private let logger: Logger
 
     private var connection: RemotingConnection?
@@ -20,16 +22,21 @@ final class FrameHandler: ChannelInboundHandler {
     /// Set once the peer sent nonsense; nothing after it can be trusted.
     private var problem: FrameError?
 
-    init(delegate: any RemotingServerDelegate, limits: ConnectionLimits, logger: Logger) {
+    init(
+        delegate: any RemotingServerDelegate, limits: ConnectionLimits,
+        registry: ConnectionRegistry? = nil, logger: Logger
+    ) {
         self.delegate = delegate
         self.limits = limits
+        self.registry = registry
         self.logger = logger
         self.decoder = FrameDecoder(bytesMax: limits.frameBytesMax)
     }
 
     func channelActive(context: ChannelHandlerContext) {
         let connection = RemotingConnection(
-            channel: context.channel, limits: self.limits, logger: self.logger)
+            channel: context.channel, limits: self.limits, registry: self.registry,
+            logger: self.logger)
         self.connection = connection
         self.patience = Patience(with: connection, limits: self.limits)
         connection.gatheringWrites { self.delegate.opened(connection) }

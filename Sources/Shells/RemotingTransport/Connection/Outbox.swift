@@ -19,6 +19,12 @@ struct Outbox {
 
     private(set) var bytes = 0
 
+    /// What the channel was given and its socket has not taken, as of the last flush.
+    private(set) var inChannelBytes = 0
+
+    /// What was sent and waits for the peer to read.
+    var unreadBytes: Int { self.bytes + self.inChannelBytes }
+
     /// A burst is being received, and the loop comes for the bytes after it.
     var isHeld = false
 
@@ -72,8 +78,12 @@ struct Outbox {
             return nil
         }
         self.bytes -= chunk.readableBytes
+        self.inChannelBytes += chunk.readableBytes
         return chunk
     }
+
+    /// The socket took all but `left` bytes.
+    mutating func flushed(left: Int) { self.inChannelBytes = left }
 
     /// True for the first caller only.
     mutating func close(because reason: CloseReason) -> Bool {
@@ -86,5 +96,6 @@ struct Outbox {
         self.chunks.removeAll()
         self.tail = nil
         self.bytes = 0
+        self.inChannelBytes = 0
     }
 }

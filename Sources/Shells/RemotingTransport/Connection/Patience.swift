@@ -9,7 +9,7 @@ final class Patience {
     private let frameTime: TimeAmount
     private let idleTime: TimeAmount
 
-    private var lastRead = NIODeadline.now()
+    private var lastRead: NIODeadline
     /// The frame that is not complete yet.
     private var partial: (since: NIODeadline, bytes: Int)?
     private var timer: (task: Scheduled<Void>, due: NIODeadline)?
@@ -18,15 +18,17 @@ final class Patience {
         self.connection = connection
         self.frameTime = TimeAmount(limits.frameTime)
         self.idleTime = TimeAmount(limits.idleTime)
+        self.lastRead = connection.eventLoop.now
         self.wake(by: self.lastRead + self.idleTime)
     }
 
     /// A burst was read; `partialBytes` of the next frame came with it.
     func received(wholeFrames: Int, partialBytes: Int) {
-        let now = NIODeadline.now()
+        let now = self.connection.eventLoop.now
         self.lastRead = now
-        guard partialBytes > 0 else { return self.partial = nil }
         let since = wholeFrames == 0 ? self.partial?.since ?? now : now
+        self.connection.keepsUnfinished(partialBytes, since: since)
+        guard partialBytes > 0 else { return self.partial = nil }
         self.partial = (since, partialBytes)
         self.wake(by: since + self.frameTime)
     }
@@ -46,7 +48,7 @@ final class Patience {
 
     private func fired() {
         self.timer = nil
-        let now = NIODeadline.now()
+        let now = self.connection.eventLoop.now
         let idleDue = max(self.lastRead, self.connection.lastWrite) + self.idleTime
         if let partial = self.partial, partial.since + self.frameTime <= now {
             self.connection.close(because: .slowSender(bytes: partial.bytes))

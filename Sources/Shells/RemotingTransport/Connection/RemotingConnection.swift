@@ -16,17 +16,25 @@ package final class RemotingConnection: Sendable {
 
     private let channel: any Channel
     private let outboundBytesMax: Int
+    private let registry: ConnectionRegistry?
     private let logger: Logger
     private let outbox = Mutex(Outbox())
     private let lastWriteNanoseconds = Atomic<UInt64>(0)
+    private let unfinishedBytes = Atomic<Int>(0)
+    private let unfinishedSince = Atomic<UInt64>(0)
+    private let isAwaitingSocket = Atomic<Bool>(false)
 
-    init(channel: any Channel, limits: ConnectionLimits, logger: Logger) {
+    init(
+        channel: any Channel, limits: ConnectionLimits, registry: ConnectionRegistry?,
+        logger: Logger
+    ) {
         self.id = Self.nextID()
         self.remote = HostAddress(channel.remoteAddress)
         self.local = HostAddress(channel.localAddress)
         self.eventLoop = channel.eventLoop
         self.channel = channel
         self.outboundBytesMax = limits.outboundBytesMax
+        self.registry = registry
         self.logger = logger
     }
 
@@ -79,7 +87,7 @@ extension RemotingConnection {
     }
 
     private func write(_ bytes: ByteBuffer, thenDrain: Bool) -> Bool {
-        let written = self.outbox.withLock { outbox -> Written in
+        let written = self.withOutbox { outbox -> Written in
             guard outbox.isOpen else { return .refused }
             outbox.append(bytes)
             if outbox.bytes > self.outboundBytesMax { return .overflowed(bytes: outbox.bytes) }
@@ -93,6 +101,7 @@ extension RemotingConnection {
         case .drainWanted: self.eventLoop.execute { self.drain() }
         case .overflowed(let bytes): self.close(because: .slowReader(bytes: bytes))
         }
+        if let registry = self.registry, registry.unread.isExceeded { registry.relieveOfUnread() }
         return true
     }
 
@@ -119,7 +128,8 @@ extension RemotingConnection {
                 self.channel.flush()
                 isFlushed = true
                 self.lastWriteNanoseconds.store(
-                    NIODeadline.now().uptimeNanoseconds, ordering: .relaxed)
+                    self.eventLoop.now.uptimeNanoseconds, ordering: .relaxed)
+                self.noteFlush()
             }
         }
     }
@@ -127,6 +137,56 @@ extension RemotingConnection {
     /// When bytes were last handed to the socket.
     var lastWrite: NIODeadline {
         .uptimeNanoseconds(self.lastWriteNanoseconds.load(ordering: .relaxed))
+    }
+}
+
+// MARK: - What it makes the server keep
+
+extension RemotingConnection {
+    /// What was sent and waits for the peer to read.
+    var unreadBytes: Int { self.outbox.withLock { $0.unreadBytes } }
+
+    /// What has come of a frame that is not complete.
+    var unfinished: (since: UInt64, bytes: Int) {
+        (
+            self.unfinishedSince.load(ordering: .relaxed),
+            self.unfinishedBytes.load(ordering: .relaxed)
+        )
+    }
+
+    /// On the loop only.
+    func keepsUnfinished(_ bytes: Int, since: NIODeadline) {
+        let before = self.unfinishedBytes.load(ordering: .relaxed)
+        guard let registry = self.registry, before != bytes else { return }
+        self.unfinishedBytes.store(bytes, ordering: .relaxed)
+        self.unfinishedSince.store(since.uptimeNanoseconds, ordering: .relaxed)
+        registry.unfinished.change(by: bytes - before)
+        if bytes > before, registry.unfinished.isExceeded { registry.relieveOfUnfinished() }
+    }
+
+    /// Changes the outbox, and with it what all connections together leave unread.
+    @discardableResult
+    private func withOutbox<Result: Sendable>(
+        _ body: (inout sending Outbox) -> sending Result
+    ) -> Result {
+        self.outbox.withLock { outbox in
+            let before = outbox.unreadBytes
+            let result = body(&outbox)
+            self.registry?.unread.change(by: outbox.unreadBytes - before)
+            return result
+        }
+    }
+
+    /// What the socket did not take stays unread; an empty write behind it tells when it is gone.
+    private func noteFlush() {
+        guard self.registry != nil, self.closeReason == nil else { return }
+        let left = (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        self.withOutbox { $0.flushed(left: left) }
+        guard left > 0, !self.isAwaitingSocket.exchange(true, ordering: .relaxed) else { return }
+        self.channel.writeAndFlush(ByteBuffer()).whenComplete { _ in
+            self.isAwaitingSocket.store(false, ordering: .relaxed)
+            self.noteFlush()
+        }
     }
 }
 
@@ -157,12 +217,13 @@ extension RemotingConnection {
     /// The socket is gone.
     func ended() {
         self.noteClose(because: .closedByPeer)
-        self.outbox.withLock { $0.discard() }
+        self.withOutbox { $0.discard() }
+        self.keepsUnfinished(0, since: self.eventLoop.now)
     }
 
     private func closeChannel(because reason: CloseReason) {
         if reason == .closedHere { self.drain() }
-        self.outbox.withLock { $0.discard() }
+        self.withOutbox { $0.discard() }
         self.channel.close(promise: nil)
     }
 }

@@ -19,6 +19,7 @@ final class AcceptPause: ChannelInboundHandler {
     private let pause: TimeAmount
     private let logger: Logger
     private var isPaused = false
+    private var reports = SparseReport()
 
     init(pause: Duration, logger: Logger) {
         self.pause = TimeAmount(pause)
@@ -29,7 +30,10 @@ final class AcceptPause: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !self.isPaused, let error = error as? IOError, Self.isTableFull(error) else { return }
         self.isPaused = true
-        self.logger.warning("accepting rests", metadata: ["error": "\(error)"])
+        if let count = self.reports.note(1, at: context.eventLoop.now) {
+            self.logger.warning(
+                "accepting rests", metadata: ["error": "\(error)", "count": "\(count)"])
+        }
         let channel = context.channel
         // Not by holding `read()` back: a failed accept leaves the interest in reading registered.
         channel.setOption(.autoRead, value: false).whenComplete { _ in }

@@ -20,12 +20,30 @@ package final class RemotingServer: Sendable {
         host: String, port: Int, group: any EventLoopGroup, delegate: any RemotingServerDelegate,
         options: RemotingServerOptions = RemotingServerOptions(), logger: Logger
     ) async throws -> RemotingServer {
-        let registry = ConnectionRegistry(
-            delegate: delegate, connectionsMax: options.connectionsMax)
+        let options = Self.affordable(options, logger: logger)
+        let registry = ConnectionRegistry(delegate: delegate, options: options, logger: logger)
         let bootstrap = Self.bootstrap(
             group: group, registry: registry, options: options, logger: logger)
         let channel = try await bootstrap.bind(host: host, port: port).get()
         return RemotingServer(channel: channel, registry: registry)
+    }
+
+    /// With as many connections as there can be files open.
+    private static func affordable(
+        _ options: RemotingServerOptions, logger: Logger
+    ) -> RemotingServerOptions {
+        var options = options
+        let asked = options.connectionsMax
+        options.connectionsMax = OpenFiles.connectionsMax(asked: asked)
+        if options.connectionsMax < asked {
+            logger.info(
+                "fewer connections than asked for: the limit of open files (ulimit -n) is low",
+                metadata: [
+                    "asked": "\(asked)", "connections": "\(options.connectionsMax)",
+                    "files": "\(OpenFiles.limit)",
+                ])
+        }
+        return options
     }
 
     package var connectionCount: Int { self.registry.count }
@@ -65,7 +83,8 @@ extension RemotingServer {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
                         FrameHandler(
-                            delegate: registry, limits: options.connections, logger: logger))
+                            delegate: registry, limits: options.connections,
+                            registry: registry, logger: logger))
                 }
             }
     }

@@ -3,7 +3,14 @@ package struct RemotingServerOptions: Sendable {
     package var connections = ConnectionLimits()
 
     /// A connection beyond is closed at once; those that are served do not notice.
+    /// Never more than the process may have files open, less a reserve for the store's own.
     package var connectionsMax = 20_000
+
+    /// Answers that wait for all peers together; beyond, those are closed who leave most unread.
+    package var unreadBytesMax = 128 << 20
+
+    /// Of frames of all peers that are not complete; beyond, those are closed who have taken longest.
+    package var unfinishedBytesMax = 128 << 20
 
     /// Connections the kernel keeps until they are accepted.
     package var backlog: Int32 = 1_024

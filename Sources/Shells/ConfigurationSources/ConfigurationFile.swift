@@ -1,12 +1,12 @@
+package import ConfigurationFormat
 import Glibc
-package import RemotingProtocol
 
-/// Reads a file of settings.
+/// Reads a configuration file.
 package enum ConfigurationFile {
-    /// No file of settings is larger.
+    /// No configuration file is larger.
     private static let bytesMax = 1 << 20
 
-    package static func read(_ path: String) throws(NameServerError) -> PropertiesText {
+    package static func read(_ path: String) throws(ConfigurationProblem) -> PropertiesFile {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw Self.problem(with: path) }
         defer { close(file) }
@@ -19,13 +19,13 @@ package enum ConfigurationFile {
                 Glibc.read(file, bytes.baseAddress?.advanced(by: count), room)
             }
             guard added >= 0 else { throw Self.problem(with: path) }
-            if added == 0 { return PropertiesText(parsing: Array(bytes[..<count])) }
+            if added == 0 { return try PropertiesFile(parsing: Array(bytes[..<count]), name: path) }
             count += added
         }
-        throw .badConfiguration("\(path) has more than \(Self.bytesMax) bytes")
+        throw ConfigurationProblem(at: path, "the file has more than \(Self.bytesMax) bytes")
     }
 
-    private static func problem(with path: String) -> NameServerError {
-        .badConfiguration("cannot read \(path): \(String(cString: strerror(errno)))")
+    private static func problem(with path: String) -> ConfigurationProblem {
+        ConfigurationProblem(at: path, "cannot be read: \(String(cString: strerror(errno)))")
     }
 }

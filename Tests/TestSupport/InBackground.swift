@@ -1,21 +1,22 @@
+package import Testing
+
 import Dispatch
 import Foundation
 import Glibc
 import Synchronization
-import Testing
 
 /// Runs tests one after the other on a thread of low priority. A simulated cluster computes for
 /// seconds without a pause: it would take threads and cores from tests that wait for real servers.
-struct InBackground: SuiteTrait, TestTrait, TestScoping {
+package struct InBackground: SuiteTrait, TestTrait, TestScoping {
     private static let thread = BackgroundThread()
 
-    var isRecursive: Bool { true }
+    package var isRecursive: Bool { true }
 
-    func scopeProvider(for test: Test, testCase: Test.Case?) -> InBackground? {
+    package func scopeProvider(for test: Test, testCase: Test.Case?) -> InBackground? {
         testCase == nil ? nil : self
     }
 
-    func provideScope(
+    package func provideScope(
         for test: Test, testCase: Test.Case?,
         performing function: @Sendable () async throws -> Void
     ) async throws {
@@ -24,7 +25,7 @@ struct InBackground: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == InBackground {
-    static var inBackground: Self { Self() }
+    package static var inBackground: Self { Self() }
 }
 
 private final class BackgroundThread: TaskExecutor {

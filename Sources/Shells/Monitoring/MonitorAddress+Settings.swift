@@ -1,0 +1,20 @@
+package import ConfigurationFormat
+
+extension SettingForm<MonitorAddress.Port> {
+    /// A number, 0 for any that is free, or `off`.
+    package static var monitorPort: Self {
+        SettingForm(
+            parse: { text throws(WrongValue) in
+                guard let port = MonitorAddress.Port(text) else {
+                    throw WrongValue("is a number from 0 to 65535, or off")
+                }
+                return port
+            },
+            print: { port in
+                switch port {
+                case .off: "off"
+                case .usual(let number), .chosen(let number): "\(number)"
+                }
+            })
+    }
+}
