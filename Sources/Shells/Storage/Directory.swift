@@ -14,6 +14,9 @@ enum Directory {
 
     /// Makes created, renamed and deleted entries durable.
     static func flush(_ path: String) throws(StorageError) {
+        #if APUS_SABOTAGE
+            if Sabotage.noDirectoryFlush.isOn { return }
+        #endif
         try OpenFile(path, .read).flushAll()
     }
 

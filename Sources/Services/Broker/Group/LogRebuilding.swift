@@ -40,7 +40,8 @@ struct LogRebuilding: Sendable {
             settings.group = group
         }
         var engine = BrokerEngine(settings: settings, logID: store.logID, at: Clock.now())
-        try Recovery(store: store, logger: self.logger).run(&engine)
+        let known = self.identity == nil ? try self.knownEnd(of: store) : .zero
+        try Recovery(store: store, durableAtLeast: known, logger: self.logger).run(&engine)
         let onCompletion = self.onCompletion
         var options = StoreWriter.Options()
         options.flushDelayMilliseconds = Int(
@@ -48,7 +49,25 @@ struct LogRebuilding: Sendable {
         let writer = try StoreWriter.start(store, options: options) {
             onCompletion($0, generation)
         }
+        if self.identity == nil, writer.durable > known { try self.remember(writer.durable, store) }
         return RebuiltLog(store: store, engine: engine, writer: writer, incarnation: incarnation)
+    }
+
+    private func knownEnd(of store: LogStore) throws -> PhysicalOffset {
+        let known = try store.readCheckpoint()
+        return known?.logID == store.logID ? known?.confirmed ?? .zero : .zero
+    }
+
+    /// A broker that is alone writes down, when it starts and when it stops, how far its log is on
+    /// disk. Without that a rotten last message would look like a write that a crash cut off.
+    private func remember(_ end: PhysicalOffset, _ store: LogStore) throws {
+        let checkpoint = LogCheckpoint(logID: store.logID, confirmed: end, masterEpoch: Epoch(0))
+        do throws(StorageError) {
+            try store.writeCheckpoint(checkpoint)
+        } catch {
+            guard error.isNoSpace else { throw error }
+            self.logger.warning("the end of the log is not written down: \(error)")
+        }
     }
 
     /// The master of an epoch that was obeyed before may be obeyed again, an earlier one not.
