@@ -105,6 +105,46 @@ struct DamagedSegmentTests {
         return bytes.count
     }
 
+    @Test("what rotted is found to the byte, and mended with what another log has there")
+    func mended() throws {
+        let range = self.starts[1]..<self.starts[2]
+        let good = Array(
+            try #require(
+                self.store.bytes(
+                    at: range.lowerBound,
+                    count: range.upperBound.distance(from: range.lowerBound))))
+        let end = try #require(self.starts.last).advanced(by: good.count)
+        #expect(self.store.damagedRanges(of: .zero, endingAt: end, isFull: true).isEmpty)
+        self.store.segments[.zero]?.flipBit(3, at: range.lowerBound.distance(from: .zero) + 60)
+        #expect(self.store.damagedRanges(of: .zero, endingAt: end, isFull: true) == [range])
+        var wrong = good
+        wrong[60] ^= 1
+        for (bytes, isWhole) in [(wrong, false), (good, true)] {
+            let work = [
+                SegmentWork.write(bytes, at: range.lowerBound, base: .zero, isFirst: true),
+                .finish(base: .zero, mended: [range], end: end, isFirst: false),
+            ]
+            guard
+                case .finished(base: _, let failure)? = work.map({ $0.carriedOut(in: self.store) })
+                    .last
+            else { continue }
+            #expect((failure == nil) == isWhole)
+            let left = self.store.damagedRanges(of: .zero, endingAt: end, isFull: true)
+            #expect(left.isEmpty == isWhole)
+        }
+    }
+
+    @Test(
+        "a full segment that lost its last batches is damaged up to where its index says it ended")
+    func lostEnd() {
+        let end = PhysicalOffset(4_096)
+        self.store.segments[.zero]?.truncate(to: self.starts[3].distance(from: .zero))
+        #expect(
+            self.store.damagedRanges(of: .zero, endingAt: end, isFull: true)
+                == [self.starts[3]..<end])
+        #expect(self.store.damagedRanges(of: .zero, endingAt: nil, isFull: false).isEmpty)
+    }
+
     private func expectLoss(of lost: Int64) throws {
         let end = self.next.advanced(by: 64)
         let (engine, notes) = try self.store.recovered(confirmed: end)
