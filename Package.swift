@@ -137,8 +137,8 @@ let package = Package(
         .executable(
             "apus",
             [
-                "ApusClient", "Chaos", "Compression", "RemotingTransport", "RemotingProtocol",
-                "MessageFormat", .nioCore, .nioPosix,
+                "ApusClient", "Broker", "Chaos", "Compression", "RemotingTransport",
+                "RemotingProtocol", "Storage", "MessageFormat", .nioCore, .nioPosix,
             ]),
         .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient", "MessageFormat"]),
 

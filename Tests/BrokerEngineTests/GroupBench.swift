@@ -287,6 +287,11 @@ extension GroupBench {
                 try self.read(id, from: from, end: end, bytesMax: bytesMax)
             }
             self.input(id) { $0.logRead(link, result, at: $1) }
+        case .keepSegments(.lend(let link, let range, let bytesMax)):
+            let result = Result { () throws(ReadFailure) in
+                try self.read(id, from: range.lowerBound, end: range.upperBound, bytesMax: bytesMax)
+            }
+            self.input(id) { $0.segmentWorkDone(.lent(link, range, result), at: $1) }
         case .alterSyncStateSet(let proposal): self.brokers[id]?.proposals.append(proposal)
         case .changeLog(let change): self.brokers[id]?.change = change
         case .roleChanged(let role): self.brokers[id]?.roles.append(role)

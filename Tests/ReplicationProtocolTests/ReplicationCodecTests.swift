@@ -26,6 +26,11 @@ struct ReplicationCodecTests {
         .batches(Self.stretch), .confirmed(epoch: Epoch(8), confirmed: PhysicalOffset(5)),
         .ack(epoch: Epoch(8), written: PhysicalOffset(9), durable: PhysicalOffset(8)),
         .rollCall(epoch: Epoch(8), number: 3), .present(epoch: Epoch(8), number: .max),
+        .lend(epoch: Epoch(8), PhysicalOffset(64)..<PhysicalOffset(192)),
+        .lent(
+            LentStretch(
+                epoch: Epoch(8), position: PhysicalOffset(64), next: PhysicalOffset(264),
+                bytes: Array(0..<200))),
         .goodbye(epoch: Epoch(9), .staleEpoch, remark: "nine is newer than eight"),
         .goodbye(epoch: Epoch(0), .comingAgain, remark: ""),
     ]
@@ -75,7 +80,7 @@ struct ReplicationCodecTests {
         #expect(throws: ReplicationFormatError.unknownVersion(2)) {
             try ReplicationMessage(parsing: [1, 2])
         }
-        for kind in [0, 10, 255] as [UInt8] {
+        for kind in [0, 12, 255] as [UInt8] {
             #expect(throws: ReplicationFormatError.unknownKind(kind)) {
                 try ReplicationMessage(parsing: [kind, 1])
             }

@@ -105,6 +105,46 @@ struct DamagedSegmentTests {
         return bytes.count
     }
 
+    @Test("what rotted is found to the byte, and mended with what another log has there")
+    func mended() throws {
+        let range = self.starts[1]..<self.starts[2]
+        let good = Array(
+            try #require(
+                self.store.bytes(
+                    at: range.lowerBound,
+                    count: range.upperBound.distance(from: range.lowerBound))))
+        let end = try #require(self.starts.last).advanced(by: good.count)
+        #expect(self.store.damagedRanges(of: .zero, endingAt: end, isFull: true).isEmpty)
+        self.store.segments[.zero]?.flipBit(3, at: range.lowerBound.distance(from: .zero) + 60)
+        #expect(self.store.damagedRanges(of: .zero, endingAt: end, isFull: true) == [range])
+        var wrong = good
+        wrong[60] ^= 1
+        for (bytes, isWhole) in [(wrong, false), (good, true)] {
+            let work = [
+                SegmentWork.write(bytes, at: range.lowerBound, base: .zero, isFirst: true),
+                .finish(base: .zero, mended: [range], end: end, isFirst: false),
+            ]
+            guard
+                case .finished(base: _, let failure)? = work.map({ $0.carriedOut(in: self.store) })
+                    .last
+            else { continue }
+            #expect((failure == nil) == isWhole)
+            let left = self.store.damagedRanges(of: .zero, endingAt: end, isFull: true)
+            #expect(left.isEmpty == isWhole)
+        }
+    }
+
+    @Test(
+        "a full segment that lost its last batches is damaged up to where its index says it ended")
+    func lostEnd() {
+        let end = PhysicalOffset(4_096)
+        self.store.segments[.zero]?.truncate(to: self.starts[3].distance(from: .zero))
+        #expect(
+            self.store.damagedRanges(of: .zero, endingAt: end, isFull: true)
+                == [self.starts[3]..<end])
+        #expect(self.store.damagedRanges(of: .zero, endingAt: nil, isFull: false).isEmpty)
+    }
+
     private func expectLoss(of lost: Int64) throws {
         let end = self.next.advanced(by: 64)
         let (engine, notes) = try self.store.recovered(confirmed: end)
@@ -173,6 +213,46 @@ struct DamagedSegmentTests {
     }
 }
 
+/// A broker that is alone: nobody else can tell it what its log had.
+@Suite("What recovery makes of a lone log that ends too early")
+struct ShortLogTests {
+    private let store = VirtualLogStore(directory: "/store", logID: 7, segmentBytes: 1 << 20)
+    private let last: PhysicalOffset
+    private let end: PhysicalOffset
+
+    init() {
+        let first = sampleBatch(at: .zero)
+        self.store.write(first, at: .zero)
+        self.last = PhysicalOffset.zero.advanced(by: first.count)
+        let second = sampleBatch(at: self.last)
+        self.store.write(second, at: self.last)
+        self.end = self.last.advanced(by: second.count)
+        self.store.flush()
+    }
+
+    @Test("a rotten end that is known to have been on disk is not cut off in silence")
+    func known() throws {
+        self.store.segments[.zero]?.flipBit(3, at: self.last.distance(from: .zero) + 20)
+        #expect(throws: ReadFailure.self) {
+            try self.store.recoveredAlone(durableAtLeast: self.end)
+        }
+        #expect(self.store.bytes(at: self.last, count: 16) != nil)
+    }
+
+    @Test("behind what is known it is what a crash leaves of a write")
+    func unknown() throws {
+        self.store.segments[.zero]?.flipBit(3, at: self.last.distance(from: .zero) + 20)
+        try self.store.recoveredAlone(durableAtLeast: self.last)
+        #expect(self.store.bytes(at: self.last, count: 16) == nil)
+    }
+
+    @Test("a log that has all that is known goes on")
+    func whole() throws {
+        try self.store.recoveredAlone(durableAtLeast: self.end)
+        #expect(self.store.bytes(at: self.last, count: 16) != nil)
+    }
+}
+
 private func messageBatch(
     _ offset: QueueOffset, of queue: QueueKey, at position: PhysicalOffset
 ) -> [UInt8] {
@@ -221,5 +301,13 @@ extension VirtualLogStore {
         var notes: [RecoveryNote] = []
         try LogRecovery(source: self) { notes.append($0) }.run(&engine, at: now)
         return (engine, notes)
+    }
+
+    fileprivate func recoveredAlone(durableAtLeast: PhysicalOffset) throws {
+        let now = VirtualClock().now(at: 0)
+        var settings = BrokerSettings()
+        settings.log.segmentBytes = self.segmentBytes
+        var engine = BrokerEngine(settings: settings, logID: 7, at: now)
+        try LogRecovery(source: self, durableAtLeast: durableAtLeast) { _ in }.run(&engine, at: now)
     }
 }

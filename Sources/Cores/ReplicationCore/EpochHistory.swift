@@ -56,6 +56,11 @@ package struct EpochHistory: Hashable, Sendable {
         return nil
     }
 
+    /// The epoch of the batch at `position`; nil before the first that is known.
+    package func epoch(at position: PhysicalOffset) -> Epoch? {
+        self.starts.last { $0.start <= position }?.epoch
+    }
+
     private func end(of index: Int, log end: PhysicalOffset) -> PhysicalOffset {
         index + 1 < self.starts.count ? self.starts[index + 1].start : end
     }

@@ -71,9 +71,19 @@ package struct BrokerEngine: Sendable {
     var offsetsGatheredAt: Tick
     let bootTime: Timestamp
     var sealingPausedUntil = Tick.zero
+    var scrub: Scrub
+    /// Damaged segments, and what is done about them.
+    package internal(set) var repair: SegmentRepair
     var deletedAt = Tick.zero
     /// How far the scan of delayed messages has gone since the last tick.
     var delayScanSteps = 0
+
+    /// With these another engine goes on with the same log.
+    package var settingsToGoOn: BrokerSettings {
+        var settings = self.settings
+        settings.repair = self.repair
+        return settings
+    }
 
     /// Nobody waits for the disk any more.
     package var isSettled: Bool { self.answers.count == 0 && !self.log.hasGathered }

@@ -1,6 +1,7 @@
 package import DeliveryCore
 package import LogCore
 package import MessageFormat
+package import ReplicationCore
 
 /// What the operator decided about a broker, as far as its engine needs to know.
 package struct BrokerSettings: Sendable {
@@ -12,6 +13,10 @@ package struct BrokerSettings: Sendable {
     package var flushMode = FlushProgress.Mode.sync
     package var log = CommitLog.Options()
     package var retention = Retention()
+    /// Full segments are read through at this rate, so that rot is found; 0: they are not.
+    package var scrubBytesPerSecond = 0
+    /// What an earlier engine on the same log knew to be damaged.
+    package var repair = SegmentRepair()
 
     /// Body of one message (RocketMQ's `maxMessageSize`).
     package var bodyBytesMax = 4 << 20

@@ -34,6 +34,8 @@ package enum Effect: Sendable {
     /// Make the segment's index file; then call `sealed`.
     case seal(SegmentContents)
     case deleteSegment(PhysicalOffset)
+    /// Read or mend full segments; then call `segmentWorkDone`.
+    case keepSegments(SegmentWork)
 
     /// Open a link to the master's replication address; then call `linkOpened`, or `linkClosed`
     /// with the same link when it cannot be had.

@@ -1,6 +1,7 @@
 import DeliveryCore
 import LogCore
 package import MessageFormat
+import ReplicationCore
 
 // What happens only because time passes.
 extension BrokerEngine {
@@ -25,6 +26,7 @@ extension BrokerEngine {
         self.releaseOverdueAnswers()
         self.sealNextSegment()
         self.deleteOldSegment()
+        self.tendSegments()
     }
 
     /// At most one segment a second: a clock that jumps, or a disk that fills up, must not take
@@ -44,6 +46,7 @@ extension BrokerEngine {
     package mutating func deleted(_ base: PhysicalOffset) {
         guard self.segments.oldest?.base == base else { return }
         self.segments.removeOldest()
+        self.repair.deleted(base)
         self.queues.drop(segmentsThrough: base)
     }
 }

@@ -26,6 +26,8 @@ extension BrokerEngine {
         self.locks = OrderLocks(countMax: settings.delivery.locksMax)
         self.holds = PullHold()
         self.group = settings.group.map(GroupStanding.init(_:))
+        self.scrub = Scrub(bytesPerSecond: settings.scrubBytesPerSecond, from: now.tick)
+        self.repair = settings.repair
         self.now = now
         self.offsetsGatheredAt = now.tick
         self.bootTime = now.wall
@@ -180,6 +182,7 @@ extension BrokerEngine {
         self.progress = FlushProgress(
             mode: self.settings.flushMode, recoveredTo: end,
             confirmed: self.settings.group?.confirmedAtLeast)
+        self.repair.recovered(active: activeSegment ?? end)
         let timers = self.queues.queue(DelayParking.queue)
         self.delivery.delays.ready(
             offsets: (timers?.minOffset ?? .zero)..<(timers?.visibleEnd ?? .zero))

@@ -17,7 +17,7 @@ struct ApusLab: AsyncParsableCommand {
             Up.self, Down.self, Status.self, Logs.self, Kill.self, Pause.self, Resume.self,
             Restart.self, Wipe.self, DemoCommand.self, ChaosCommand.self, FailoverCommand.self,
             KillLoopCommand.self, TakeoverCommand.self, ScenarioCommand.self,
-            ExtraConsumerCommand.self, TakeoverMemberCommand.self,
+            ExtraConsumerCommand.self, TakeoverMemberCommand.self, DiskCommand.self,
         ])
 
     /// Runs the command, and turns the lab's errors into one line and an exit code.

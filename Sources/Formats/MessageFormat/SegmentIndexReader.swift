@@ -130,7 +130,7 @@ package struct SegmentIndexReader: Sendable {
     }
 
     /// Reads neighbouring blocks with one call, checks each, and hands out its items.
-    private func readBlocks(
+    func readBlocks(
         _ range: ClosedRange<Int>, of blocks: SegmentIndexBlocks,
         _ body: (Range<Int>, UnsafeRawBufferPointer) -> Void
     ) throws(SegmentIndexError) {

@@ -46,7 +46,7 @@ extension ReplicationMessage {
 
     enum Kind: UInt8 {
         case hello = 1
-        case welcome, follow, batches, confirmed, ack, goodbye, rollCall, present
+        case welcome, follow, batches, confirmed, ack, goodbye, rollCall, present, lend, lent
     }
 
     /// The message in two pieces, of which the second is the log's own bytes, not copied.
@@ -81,6 +81,14 @@ extension ReplicationMessage {
             writer.begin(.present)
             writer.write(epoch)
             writer.bytes.append(bigEndian: number)
+        case .lend(let epoch, let range):
+            writer.begin(.lend)
+            writer.write(epoch)
+            writer.write(range.lowerBound)
+            writer.write(range.upperBound)
+        case .lent(let stretch):
+            writer.write(headOf: stretch)
+            return (writer.bytes, stretch.bytes)
         case .goodbye(let epoch, let reason, let remark):
             writer.begin(.goodbye)
             writer.write(epoch)
@@ -125,6 +133,8 @@ extension ReplicationMessage {
                 epoch: try reader.epoch(), number: try reader.integer(UInt64.self))
         case .present:
             self = .present(epoch: try reader.epoch(), number: try reader.integer(UInt64.self))
+        case .lend: self = .lend(epoch: try reader.epoch(), try reader.range())
+        case .lent: self = .lent(try reader.lentStretch())
         case .goodbye: self = try reader.goodbye()
         case nil: throw .unknownKind(kind)
         }

@@ -4,7 +4,7 @@ package import MessageFormat
 /// opened.
 ///
 /// `hello` → `welcome` → `follow` → any number of `batches`, `confirmed` and `rollCall` one way and
-/// `ack` and `present` the other way. Either side may say `goodbye`, with its reason, and closes then.
+/// `ack` and `present` the other way; `lend` is answered by `lent`. Either side may say `goodbye`, with its reason, and closes then.
 package enum ReplicationMessage: Hashable, Sendable {
     /// Replica: who it is and what it has.
     case hello(ReplicaHello)
@@ -23,6 +23,11 @@ package enum ReplicationMessage: Hashable, Sendable {
     case rollCall(epoch: Epoch, number: UInt64)
     /// Replica: it heard that call, and follows.
     case present(epoch: Epoch, number: UInt64)
+    /// Replica: it has lost these bytes, which are confirmed; send what you have of them, from the
+    /// first on.
+    case lend(epoch: Epoch, Range<PhysicalOffset>)
+    /// Master: the answer.
+    case lent(LentStretch)
     /// Why this connection ends. `epoch` is the highest that the sender knows.
     case goodbye(epoch: Epoch, GoodbyeReason, remark: String)
 }
@@ -97,6 +102,24 @@ package struct LogStretch: Hashable, Sendable {
     }
 
     package var end: PhysicalOffset { self.position.advanced(by: self.bytes.count) }
+}
+
+/// What a master has of bytes that a replica has lost.
+package struct LentStretch: Hashable, Sendable {
+    package var epoch: Epoch
+    package var position: PhysicalOffset
+    /// Behind the batches; the segment's end when nothing more lies in it; `position` when the
+    /// master does not have them, or cannot read them.
+    package var next: PhysicalOffset
+    /// Whole batches, one behind the other.
+    package var bytes: [UInt8]
+
+    package init(epoch: Epoch, position: PhysicalOffset, next: PhysicalOffset, bytes: [UInt8]) {
+        self.epoch = epoch
+        self.position = position
+        self.next = next
+        self.bytes = bytes
+    }
 }
 
 /// Why one side ends a replication connection.

@@ -126,6 +126,20 @@ extension ReplicationReader {
             bytes: Array(try self.take(count)))
     }
 
+    mutating func range() throws(ReplicationFormatError) -> Range<PhysicalOffset> {
+        let (from, end) = (try self.offset("from"), try self.offset("end"))
+        guard from < end else { throw .wrongValue(field: "end", value: UInt64(end.bytes)) }
+        return from..<end
+    }
+
+    mutating func lentStretch() throws(ReplicationFormatError) -> LentStretch {
+        let epoch = try self.epoch()
+        let (position, next) = (try self.offset("position"), try self.offset("next"))
+        let count = try self.length("batches", max: ReplicationMessage.batchBytesMax)
+        return LentStretch(
+            epoch: epoch, position: position, next: next, bytes: Array(try self.take(count)))
+    }
+
     mutating func goodbye() throws(ReplicationFormatError) -> ReplicationMessage {
         let epoch = try self.epoch()
         let value = try self.integer(UInt8.self)

@@ -50,6 +50,14 @@ struct ReplicationWriter {
         }
     }
 
+    mutating func write(headOf stretch: LentStretch) {
+        self.begin(.lent)
+        self.write(stretch.epoch)
+        self.write(stretch.position)
+        self.write(stretch.next)
+        self.bytes.append(bigEndian: UInt32(clamping: stretch.bytes.count))
+    }
+
     mutating func write(headOf stretch: LogStretch) {
         self.begin(.batches)
         self.write(stretch.epoch)

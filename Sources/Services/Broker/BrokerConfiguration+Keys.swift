@@ -66,6 +66,7 @@ extension BrokerConfiguration {
             "fileReservedTime", \.reservedTime,
             .duration(.hours, .seconds(3_600)...(.seconds(87_600 * 3_600)))),
         Key("diskMaxUsedSpaceRatio", \.diskUsedPercentMax, .percent(10...99)),
+        Key("scrubBytesPerSecond", \.scrubBytesPerSecond, .bytes(0...(1 << 30))),
     ]
 
     private static let delivery: [Key] = [

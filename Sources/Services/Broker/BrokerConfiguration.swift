@@ -49,6 +49,8 @@ package struct BrokerConfiguration: Sendable {
     package var segmentBytes = 256 << 20
     package var reservedTime = Duration.seconds(72 * 3_600)
     package var diskUsedPercentMax = 85
+    /// At this rate full segments are read through, so that rot is found; 0: they are not.
+    package var scrubBytesPerSecond = 2 << 20
     /// When producers are asked about transactions that they left open, and how often.
     package var transactionTimeout = Duration.seconds(6)
     package var transactionCheckInterval = Duration.seconds(30)
@@ -142,6 +144,7 @@ extension BrokerConfiguration {
         settings.fitTables(toSegment: segmentBytes)
         settings.retention.age = self.reservedTime
         settings.retention.diskUsedRatioMax = Double(self.diskUsedPercentMax) / 100
+        settings.scrubBytesPerSecond = self.scrubBytesPerSecond
         return settings
     }
 }

@@ -42,6 +42,7 @@ extension BrokerWorker {
             return true
         case .seal(let contents): self.seal(contents)
         case .deleteSegment(let base): self.delete(base)
+        case .keepSegments(let work): self.keep(work)
         case .lookUpRoute(let ticket, let topic): self.lookUpRoute(ticket, topic)
         case .register: self.outside.register()
         case .spread(let config): self.outside.spread(config)
@@ -108,6 +109,7 @@ extension BrokerWorker {
         _ head: PullResponse, of stretch: QueueStretch, to caller: Caller, _ out: Outgoing
     ) {
         self.logger.error("a stored message is damaged: \(damage)")
+        self.tellEngine(of: damage)
         let behind = body.withUnsafeReadableBytes(Self.offsetBehind)
         if damage.cause == .anotherMessage {
             self.rebuildIndex(naming: behind ?? stretch.first, of: stretch.key, because: damage)
@@ -183,6 +185,7 @@ extension BrokerWorker {
                 bytes += try self.store.readMessage(entry)
             } catch {
                 self.logger.error("a stored message is damaged: \(error)")
+                self.tellEngine(of: error)
             }
         }
         return bytes

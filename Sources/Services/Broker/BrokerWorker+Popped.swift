@@ -32,6 +32,7 @@ extension BrokerWorker {
         }
         if let damage {
             self.logger.error("a popped message is damaged: \(damage)")
+            self.tellEngine(of: damage)
             return RemotingCommand.response(
                 .systemError, to: caller.opaque,
                 remark: "a popped message is damaged on disk (\(damage)); the others come again"

@@ -18,6 +18,8 @@ extension LogStore: LogSource {
 /// Recovery from the files of a store, told to the log.
 struct Recovery {
     let store: LogStore
+    /// What the log is known to have had on disk, when nobody else has it.
+    var durableAtLeast = PhysicalOffset.zero
     let logger: Logger
 
     func run(_ engine: inout BrokerEngine) throws {
@@ -33,7 +35,9 @@ struct Recovery {
 
     private var recovery: LogRecovery<LogStore> {
         let logger = self.logger
-        return LogRecovery(source: self.store) { Self.tell($0, to: logger) }
+        return LogRecovery(source: self.store, durableAtLeast: self.durableAtLeast) {
+            Self.tell($0, to: logger)
+        }
     }
 
     private static func tell(_ note: RecoveryNote, to logger: Logger) {

@@ -38,7 +38,9 @@ struct RunningBroker: Sendable {
         for timer in self.timers { timer.cancel() }
         if let (store, writer, checkpoint) = await self.door.disk() {
             writer.stop()
-            if let checkpoint { try? store.writeCheckpoint(checkpoint) }
+            let alone = LogCheckpoint(
+                logID: store.logID, confirmed: writer.durable, masterEpoch: Epoch(0))
+            if writer.failure == nil { try? store.writeCheckpoint(checkpoint ?? alone) }
             store.close()
         }
         for pool in self.pools { try? await pool.shutdownGracefully() }

@@ -14,6 +14,9 @@ enum Directory {
 
     /// Makes created, renamed and deleted entries durable.
     static func flush(_ path: String) throws(StorageError) {
+        #if APUS_SABOTAGE
+            if Sabotage.noDirectoryFlush.isOn { return }
+        #endif
         try OpenFile(path, .read).flushAll()
     }
 
@@ -51,15 +54,22 @@ enum Directory {
     static func replace(
         _ name: String, in directory: String, with bytes: [UInt8]
     ) throws(StorageError) {
-        let path = "\(directory)/\(name)"
-        let temporary = path + Self.temporarySuffix
+        let temporary = "\(directory)/\(name)\(Self.temporarySuffix)"
         do throws(StorageError) {
             try Self.writeNew(temporary, bytes)
         } catch {
             unlink(temporary)
             throw error.orNoSpace(bytesNeeded: bytes.count)
         }
-        guard rename(temporary, path) == 0 else { throw .last("rename", temporary) }
+        try Self.rename(name + Self.temporarySuffix, to: name, in: directory)
+    }
+
+    /// One step, durable when it returns. The file's bytes were flushed before.
+    static func rename(
+        _ name: String, to newName: String, in directory: String
+    ) throws(StorageError) {
+        let (from, to) = ("\(directory)/\(name)", "\(directory)/\(newName)")
+        guard Glibc.rename(from, to) == 0 else { throw .last("rename", from) }
         try Self.flush(directory)
     }
 

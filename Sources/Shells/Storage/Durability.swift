@@ -62,6 +62,11 @@ final class Durability: Sendable {
             do throws(StorageError) {
                 try file.flush()
             } catch {
+                #if APUS_SABOTAGE
+                    if Sabotage.ackAfterFailedFlush.isOn {
+                        return self.state.withLock { $0.durable = max($0.durable, end) }
+                    }
+                #endif
                 self.fail(error)
                 throw error
             }

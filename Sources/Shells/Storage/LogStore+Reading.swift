@@ -112,7 +112,12 @@ extension LogStore {
         for entry in entries {
             let end = at + Int(entry.size)
             let found = Checksum.crc32c(bytes.slice(at..<end))
-            guard found == entry.checksum else {
+            #if APUS_SABOTAGE
+                let isBelieved = Sabotage.checksumOff.isOn
+            #else
+                let isBelieved = false
+            #endif
+            guard isBelieved || found == entry.checksum else {
                 result.damage = MessageDamage(
                     entry: entry, cause: .checksum(expected: entry.checksum, found: found))
                 return

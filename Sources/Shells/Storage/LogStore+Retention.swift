@@ -28,8 +28,8 @@ extension LogStore {
 
     /// Deletes the oldest segment with its index file. Reads that are under way end well.
     ///
-    /// The segment goes first: an index file without a segment is swept away at the next start,
-    /// while a segment without its index would be read through once more.
+    /// The index file goes first: a crash in between costs one more reading of the segment, and an
+    /// index file without a segment is always the trace of a loss.
     package func deleteSegment(_ base: PhysicalOffset) throws(StorageError) {
         try self.table.withLock { (table) throws(StorageError) in
             guard table.bases.contains(base) else { throw .noSuchSegment(base: base) }
@@ -37,10 +37,10 @@ extension LogStore {
                 throw .segmentInUse(base: base)
             }
         }
+        try self.deleteIndexes([base])
         try Directory.delete(self.paths.segment(base))
         try Directory.flush(self.paths.commitLog)
         self.table.withLock { $0.bases.removeAll { $0 == base } }
         self.openSegments.remove(base)
-        try self.deleteIndexes([base])
     }
 }

@@ -93,11 +93,21 @@ package final class LogStore: Sendable {
             paths: paths, identity: identity, options: options, lock: lock, logger: logger)
         try store.listSegments()
         try store.deleteOrphanedIndexes()
+        try store.deleteCopies()
         return store
     }
 
+    /// A log that is looked at and not changed. Whoever asks holds the lock, and has read the
+    /// identity and the names of the segments.
+    convenience init(toRead paths: LogPaths, _ identity: LogIdentity, segments: [PhysicalOffset]) {
+        let silent = Logger(label: "store-check") { _ in SwiftLogNoOpLogHandler() }
+        self.init(
+            paths: paths, identity: identity, options: Options(), lock: nil, logger: silent)
+        self.table.withLock { $0.bases = segments }
+    }
+
     private init(
-        paths: LogPaths, identity: LogIdentity, options: Options, lock: OpenFile, logger: Logger
+        paths: LogPaths, identity: LogIdentity, options: Options, lock: OpenFile?, logger: Logger
     ) {
         self.directory = paths.root
         self.logID = identity.logID

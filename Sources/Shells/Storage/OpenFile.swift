@@ -74,6 +74,9 @@ final class OpenFile: Sendable {
 
     /// Data and what is needed to find it again reach the disk. Never call it again after it failed.
     func flush() throws(StorageError) {
+        #if APUS_SABOTAGE
+            if Sabotage.noFlush.isOn { return }
+        #endif
         guard fdatasync(self.descriptor) == 0 else { throw .last("fdatasync", self.path) }
     }
 

@@ -215,6 +215,11 @@ package final class StoreWriter: Sendable {
     private func perform(_ orders: [WriteOrder]) -> WriteCompletion {
         let completion = self.desk.withLock { $0.perform(orders) }
         self.flusher.wrote(atRisk: completion.written.distance(from: completion.durable))
+        #if APUS_SABOTAGE
+            if Sabotage.ackBeforeFlush.isOn {
+                return WriteCompletion(written: completion.written, durable: completion.written)
+            }
+        #endif
         return completion
     }
 }

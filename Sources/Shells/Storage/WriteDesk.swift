@@ -41,7 +41,12 @@ struct WriteDesk: ~Copyable {
         var failure = self.durability.failure
         if failure == nil { failure = self.write(orders) }
         let written = MonotonicClock.now()
-        if failure?.isNoSpace ?? true, orders.contains(where: \.sync) {
+        #if APUS_SABOTAGE
+            let mustFlush = !Sabotage.ackBeforeFlush.isOn
+        #else
+            let mustFlush = true
+        #endif
+        if failure?.isNoSpace ?? true, mustFlush, orders.contains(where: \.sync) {
             do throws(StorageError) { try self.durability.flush() } catch { failure = error }
         }
         var completion = WriteCompletion(

@@ -39,7 +39,7 @@ extension BrokerHands {
             return true
         case .register:
             self.nameServer.register(self.engine.registration, as: self.names, at: self.clock.now)
-        case .spread, .warn: break
+        case .spread, .warn, .keepSegments: break
         case .relay, .connectToMaster, .replicate, .closeLink, .readLog, .alterSyncStateSet,
             .changeLog, .askForAnotherMaster, .askControllers, .roleChanged:
             break  // only brokers of a group want these

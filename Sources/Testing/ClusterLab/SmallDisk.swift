@@ -2,10 +2,12 @@ import Glibc
 
 /// A disk in memory that can be filled to the last byte without harm to the machine's own.
 enum SmallDisk {
-    static func mount(_ path: String, mebibytes: Int) throws {
+    /// - Parameter inodes: how many files and directories it has room for; nil: enough.
+    static func mount(_ path: String, mebibytes: Int, inodes: Int? = nil) throws {
         if self.isMounted(path) { return }
+        let limit = inodes.map { ",nr_inodes=\($0)" } ?? ""
         try Command.run(
-            "mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", path)
+            "mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m\(limit)", "tmpfs", path)
     }
 
     static func unmount(_ path: String) {

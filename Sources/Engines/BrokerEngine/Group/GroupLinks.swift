@@ -39,11 +39,12 @@ extension BrokerEngine {
             guard epoch == self.follower?.epoch else { return }
             self.heard(confirmed: confirmed)
         case .rollCall(let epoch, let number): self.heard(call: number, of: epoch, on: link)
+        case .lent(let stretch): self.heard(stretch, on: link)
         case .goodbye(_, let reason, let remark):
             self.effects.append(.closeLink(link))
             self.effects.append(.warn("the master ended the replication: \(reason), \(remark)"))
             self.leftByMaster(reason)
-        case .hello, .follow, .ack, .present:
+        case .hello, .follow, .ack, .present, .lend:
             self.breakOff(link, .protocolViolation, "a master does not say that")
         }
     }
@@ -55,10 +56,11 @@ extension BrokerEngine {
         case .ack(let epoch, let written, let durable):
             self.heardAck(epoch: epoch, written: written, durable: durable, on: link)
         case .present(let epoch, let number): self.heard(present: number, in: epoch, on: link)
+        case .lend(let epoch, let range): self.heard(lend: range, of: epoch, on: link)
         case .goodbye:
             self.lostReplica(link)
             self.effects.append(.closeLink(link))
-        case .welcome, .batches, .confirmed, .rollCall:
+        case .welcome, .batches, .confirmed, .rollCall, .lent:
             self.lostReplica(link)
             self.end(link, .protocolViolation, "a replica does not say that")
         }

@@ -21,6 +21,8 @@ struct MasterSide: Sendable {
     var askedToLeaveAt: Tick?
     /// Where a replica found the master's own log unreadable last.
     var unreadable: UnreadableStretch?
+    /// Replicas for which a part of the log is being read that they have lost.
+    var lending: Set<LinkID> = []
     var rollCall = RollCall()
     var controllersAskedAt: Tick?
     var told = Tick.zero

@@ -55,7 +55,7 @@ extension BrokerEngine {
                 .warn(
                     "this master cannot read its own log at \(position.bytes), so no replica can "
                         + "catch up from there: \(failure); when another one is in step it is "
-                        + "asked to take over; then empty this broker's directory"))
+                        + "asked to take over, and this one mends its log with what that has"))
         }
         self.leaveUnreadableLog()
     }
@@ -63,12 +63,13 @@ extension BrokerEngine {
     private mutating func leaveUnreadableLog() {
         guard let unreadable = self.master?.unreadable, unreadable.failures >= Self.failuresMax
         else { return }
+        self.suspect(unreadable.position)
         self.askToLeave("the log cannot be read at \(unreadable.position.bytes) here")
     }
 
     /// Once another one is master, this broker starts anew and takes from it what is damaged.
     mutating func leaveDamagedLog() {
-        guard let damage = self.group?.damagedFrom else { return }
+        guard let damage = self.group?.damagedFrom ?? self.damageWorthLeaving else { return }
         self.askToLeave("the log is damaged at \(damage.bytes) here")
     }
 

@@ -134,6 +134,7 @@ extension BrokerEngine {
     }
 
     mutating func lostReplica(_ link: LinkID) {
+        self.master?.lending.remove(link)
         guard let replica = self.master?.welcomed.removeValue(forKey: link) else { return }
         guard self.master?.feeds.removeValue(forKey: link) != nil else { return }
         self.master?.replication.disconnected(replica.brokerID, at: self.now.tick)

@@ -17,10 +17,17 @@ package enum RecoveryNote: Hashable, Sendable {
 /// good batch is cut off: a batch that was torn by a crash was never acknowledged.
 package struct LogRecovery<Source: LogSource> {
     private let source: Source
+    private let durableAtLeast: PhysicalOffset
     private let note: (RecoveryNote) -> Void
 
-    package init(source: Source, note: @escaping (RecoveryNote) -> Void) {
+    /// - Parameter durableAtLeast: for a broker that is alone, an end that the log is known to have
+    ///   had on disk: a log that ends before it has lost something, and is left as it is.
+    package init(
+        source: Source, durableAtLeast: PhysicalOffset = .zero,
+        note: @escaping (RecoveryNote) -> Void
+    ) {
         self.source = source
+        self.durableAtLeast = durableAtLeast
         self.note = note
     }
 
@@ -35,7 +42,7 @@ package struct LogRecovery<Source: LogSource> {
                     reason: "no segment under \(self.source.directory) opens with a sound "
                         + "snapshot; the log cannot be read")
             }
-            try self.source.cut(to: first)
+            try self.cut(to: first)
             return engine.recovered(to: first, activeSegment: nil, at: now)
         }
         for base in bases where base < active {
@@ -53,8 +60,19 @@ package struct LogRecovery<Source: LogSource> {
             }
         }
         let end = try self.replay(active, into: &engine)
-        try self.source.cut(to: end)
+        try self.cut(to: end)
         engine.recovered(to: end, activeSegment: active, at: now)
+    }
+
+    private func cut(to end: PhysicalOffset) throws {
+        guard end >= self.durableAtLeast else {
+            throw ReadFailure(
+                reason: "the log under \(self.source.directory) is sound up to \(end.bytes) only, "
+                    + "and was on disk up to \(self.durableAtLeast.bytes): its end is damaged or "
+                    + "missing. Restore a copy; or delete the file confirmed there to go on without "
+                    + "what is lost")
+        }
+        try self.source.cut(to: end)
     }
 
     private func sealedSegment(_ base: PhysicalOffset) throws -> SealedSegment {

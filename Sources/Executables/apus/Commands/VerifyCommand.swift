@@ -21,8 +21,9 @@ struct VerifyCommand: ApusCommand {
               apus verify --feature transaction --duration 30s --rate 100
               apus verify --check run.history
               apus verify replicas cluster/run/default/data
+              apus verify store /disk1/broker-a-1
             """,
-        subcommands: [VerifyReplicasCommand.self])
+        subcommands: [VerifyReplicasCommand.self, VerifyStoreCommand.self])
 
     @Option(name: [.long, .customShort("t")], help: "The topic; one of its own if not given.")
     var topic: String?

@@ -24,9 +24,11 @@ struct LogRebuilding: Sendable {
 
     /// The log as it is on disk.
     func start(
-        _ store: LogStore, confirmed: PhysicalOffset? = nil, epoch: Epoch? = nil, generation: Int
+        _ store: LogStore, confirmed: PhysicalOffset? = nil, epoch: Epoch? = nil,
+        after earlier: BrokerSettings? = nil, generation: Int
     ) throws -> RebuiltLog {
         var settings = try self.configuration.settings(segmentBytes: store.segmentBytes)
+        if let earlier { settings.repair = earlier.repair }
         let incarnation = UInt64.random(in: 1...UInt64(Int64.max))
         if let identity = self.identity {
             var group = GroupSettings(brokerID: identity.brokerID, incarnation: incarnation)
@@ -40,7 +42,8 @@ struct LogRebuilding: Sendable {
             settings.group = group
         }
         var engine = BrokerEngine(settings: settings, logID: store.logID, at: Clock.now())
-        try Recovery(store: store, logger: self.logger).run(&engine)
+        let known = self.identity == nil ? try self.knownEnd(of: store) : .zero
+        try Recovery(store: store, durableAtLeast: known, logger: self.logger).run(&engine)
         let onCompletion = self.onCompletion
         var options = StoreWriter.Options()
         options.flushDelayMilliseconds = Int(
@@ -48,7 +51,25 @@ struct LogRebuilding: Sendable {
         let writer = try StoreWriter.start(store, options: options) {
             onCompletion($0, generation)
         }
+        if self.identity == nil, writer.durable > known { try self.remember(writer.durable, store) }
         return RebuiltLog(store: store, engine: engine, writer: writer, incarnation: incarnation)
+    }
+
+    private func knownEnd(of store: LogStore) throws -> PhysicalOffset {
+        let known = try store.readCheckpoint()
+        return known?.logID == store.logID ? known?.confirmed ?? .zero : .zero
+    }
+
+    /// A broker that is alone writes down, when it starts and when it stops, how far its log is on
+    /// disk. Without that a rotten last message would look like a write that a crash cut off.
+    private func remember(_ end: PhysicalOffset, _ store: LogStore) throws {
+        let checkpoint = LogCheckpoint(logID: store.logID, confirmed: end, masterEpoch: Epoch(0))
+        do throws(StorageError) {
+            try store.writeCheckpoint(checkpoint)
+        } catch {
+            guard error.isNoSpace else { throw error }
+            self.logger.warning("the end of the log is not written down: \(error)")
+        }
     }
 
     /// The master of an epoch that was obeyed before may be obeyed again, an earlier one not.
@@ -59,17 +80,19 @@ struct LogRebuilding: Sendable {
     /// Stops writing, changes the log, and starts on it anew.
     func rebuild(
         _ store: LogStore, _ writer: StoreWriter, _ change: LogChange, last: GroupReport,
-        generation: Int
+        after earlier: BrokerSettings, generation: Int
     ) throws -> RebuiltLog {
         writer.stop()
         switch change {
         case .restart:
             return try self.start(
-                store, confirmed: last.confirmed, epoch: last.masterEpoch, generation: generation)
+                store, confirmed: last.confirmed, epoch: last.masterEpoch, after: earlier,
+                generation: generation)
         case .truncate(let end):
             try store.truncate(to: end)
             return try self.start(
-                store, confirmed: last.confirmed, epoch: last.masterEpoch, generation: generation)
+                store, confirmed: last.confirmed, epoch: last.masterEpoch, after: earlier,
+                generation: generation)
         case .startOver(let logID, let segmentBytes, let start):
             let new = try store.startOver(logID: logID, segmentBytes: segmentBytes, at: start)
             return try self.start(new, epoch: last.masterEpoch, generation: generation)
@@ -88,12 +111,12 @@ extension BrokerWorker {
         self.logger.notice("the log changes: \(change)")
         self.isRebuilding = true
         self.group?.links.closeAll()
-        let report = self.engine.groupReport
+        let (report, settings) = (self.engine.groupReport, self.engine.settingsToGoOn)
         let (store, writer, next) = (self.store, self.writer, self.generation + 1)
         self.inBackground(
             {
                 try rebuilding.rebuild(
-                    store, writer, change, last: report, generation: next)
+                    store, writer, change, last: report, after: settings, generation: next)
             },
             then: { $0.changed($1) })
     }

@@ -34,7 +34,9 @@ struct ReplicationLinks {
 
     private mutating func frame(of message: ReplicationMessage) -> ByteBuffer {
         let pieces = message.pieces
-        guard case .batches(let stretch) = message else { return PeerFrame.encode(pieces.head) }
+        guard case .batches(let stretch) = message else {
+            return PeerFrame.encode(pieces.head, pieces.body)
+        }
         let key = StretchKey(stretch)
         if let latest = self.latest, latest.stretch == key { return latest.frame }
         let frame = PeerFrame.encode(pieces.head, pieces.body)

@@ -30,7 +30,7 @@ final class SetMemoryFile {
     private static func read(in store: LogStore, logger: Logger) -> RememberedSyncStateSet? {
         do {
             guard let bytes = try store.readFile(Self.name) else { return nil }
-            let set = RememberedSyncStateSet(text: String(decoding: bytes, as: UTF8.self))
+            let set = Self.parse(bytes)
             if set == nil {
                 logger.warning("\(store.directory)/\(Self.name) cannot be understood")
             }
@@ -39,6 +39,10 @@ final class SetMemoryFile {
             logger.warning("what is known of the SyncStateSet cannot be read: \(error)")
             return nil
         }
+    }
+
+    static func parse(_ bytes: [UInt8]) -> RememberedSyncStateSet? {
+        SealedText.open(bytes).flatMap { RememberedSyncStateSet(text: $0) }
     }
 
     var current: RememberedSyncStateSet? { self.memory.current }
@@ -61,7 +65,7 @@ final class SetMemoryFile {
         let loop = self.loop
         self.background {
             let result = Result { () throws(StorageError) in
-                try store.replaceFile(Self.name, with: Array(set.text.utf8))
+                try store.replaceFile(Self.name, with: SealedText.seal(set.text))
             }
             loop.execute { file.value.wrote(result) }
         }

@@ -26,10 +26,32 @@ struct RaftLogFile {
     static func open(
         in directory: String, snapshot: StoredSnapshot?
     ) throws(RaftStoreError) -> (file: Self, stored: StoredRaft, tornBytes: Int) {
+        let (file, stored, end, tornBytes) = try Self.replay(
+            in: directory, snapshot: snapshot, .readWrite)
+        if tornBytes > 0 {
+            try RaftStoreError.onDisk { () throws(StorageError) in
+                try file.truncate(to: end)
+                try file.flushAll()
+            }
+        }
+        return (Self(file: file, end: end), stored, tornBytes)
+    }
+
+    /// What is in the file, and how many bytes of a torn last frame; nothing is changed.
+    static func read(
+        in directory: String, snapshot: StoredSnapshot?
+    ) throws(RaftStoreError) -> (stored: StoredRaft, tornBytes: Int) {
+        let (_, stored, _, tornBytes) = try Self.replay(in: directory, snapshot: snapshot, .read)
+        return (stored, tornBytes)
+    }
+
+    private static func replay(
+        in directory: String, snapshot: StoredSnapshot?, _ access: OpenFile.Access
+    ) throws(RaftStoreError) -> (OpenFile, StoredRaft, end: Int, tornBytes: Int) {
         let path = "\(directory)/\(Self.fileName)"
         let (file, bytes) = try RaftStoreError.onDisk {
             () throws(StorageError) -> (OpenFile, [UInt8]) in
-            let file = try OpenFile(path, .readWrite)
+            let file = try OpenFile(path, access)
             return (file, try file.readAll(bytesMax: .max))
         }
         var replay = try RaftReplay(path: path, base: Self.base(in: bytes, path: path))
@@ -41,14 +63,7 @@ struct RaftLogFile {
         guard end == bytes.count || !RaftFrame.isThereOne(in: bytes, behind: end) else {
             throw .damaged(path: path, position: end, reason: "a frame before the last is broken")
         }
-        if end < bytes.count {
-            try RaftStoreError.onDisk { () throws(StorageError) in
-                try file.truncate(to: end)
-                try file.flushAll()
-            }
-        }
-        let stored = try replay.result(with: snapshot)
-        return (Self(file: file, end: end), stored, bytes.count - end)
+        return (file, try replay.result(with: snapshot), end, bytes.count - end)
     }
 
     /// One write, one flush.

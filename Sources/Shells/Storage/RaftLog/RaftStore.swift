@@ -10,7 +10,7 @@ package import Logging
 /// Not for two threads at once. "An fsync error is fatal": after a failed write nothing is written
 /// any more.
 package final class RaftStore {
-    private static let lockName = "raft-lock"
+    static let lockName = "raft-lock"
 
     private let directory: String
     private let lock: OpenFile

@@ -26,11 +26,9 @@ package struct MessageValue: Hashable, Sendable {
         bytes.append(contentsOf: "00000000 ".utf8)
         bytes.reserveCapacity(size)
         // Padding that differs between messages: swapped tails would else go unnoticed.
-        var letter = UInt8(truncatingIfNeeded: self.id.sequence & 15)
-        while bytes.count < size {
-            bytes.append(UInt8(ascii: "a") + letter)
-            letter = (letter + 1) % 26
-        }
+        let first = UInt8(truncatingIfNeeded: self.id.sequence & 15)
+        let letters = (0..<26).map { UInt8(ascii: "a") + (first + $0) % 26 }
+        while bytes.count < size { bytes += letters.prefix(size - bytes.count) }
         let checksum = Self.checksum(of: bytes, checksumAt: checksumAt)
         bytes.replaceSubrange(checksumAt..<(checksumAt + 8), with: Self.digits(checksum))
         return bytes

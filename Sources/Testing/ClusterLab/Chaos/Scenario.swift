@@ -74,7 +74,7 @@ package enum Scenario: String, CaseIterable, Hashable, Codable, Sendable {
         switch self {
         case .slowDisk, .failingDisk: Tracer.obstacle()
         case .fullDisk: SmallDisk.obstacle()
-        case .clockJump: WallClock.obstacle()
+        case .clockJump: PreloadLibrary.obstacle()
         default: self.needsNetwork ? LabNetwork.obstacle() : nil
         }
     }

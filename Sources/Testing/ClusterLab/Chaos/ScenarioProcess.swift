@@ -42,7 +42,7 @@ package struct ScenarioProcess {
         try SmallFile.makeDirectory(self.directory.path)
         var order = self.order
         if scenario == .clockJump {
-            order.options.clockLibrary = try WallClock.compile(
+            order.options.clockLibrary = try PreloadLibrary.wallClock.compile(
                 in: self.directories, to: self.directory.path)
         }
         return try self.play(order, in: network, write: write)

@@ -1,15 +1,17 @@
-import BrokerEngine
+package import BrokerEngine
 import LogCore
 package import MessageFormat
 
 /// The log of one broker on a virtual disk: what `LogStore` is on a real one.
-package final class VirtualLogStore: LogSource {
+package final class VirtualLogStore: MendableLog {
     package let directory: String
     package private(set) var logID: UInt64
     package private(set) var segmentBytes: Int
     private(set) var segments: [PhysicalOffset: VirtualFile] = [:]
     private var indexes: [PhysicalOffset: VirtualFile] = [:]
     private var damaged = DamagedRanges()
+    /// Copies of segments that are being mended.
+    private var copies: [PhysicalOffset: VirtualFile] = [:]
     /// Written over damage, and not flushed: it may yet be lost again.
     private var mending: [Range<Int64>] = []
 
@@ -240,6 +242,50 @@ extension VirtualLogStore {
         let first = from.distance(from: base)
         let last = min(stop.distance(from: base), file.bytes.count)
         return LogRead(bytes: Array(file.bytes[first..<last]), position: from, next: stop)
+    }
+
+    // MARK: Mending
+
+    package func batches(
+        from: PhysicalOffset, end: PhysicalOffset, bytesMax: Int
+    ) throws -> LogRead {
+        try self.read(from: from, end: end, bytesMax: bytesMax)
+    }
+
+    package func writeCopy(
+        _ bytes: [UInt8], at position: PhysicalOffset, of base: PhysicalOffset, isFirst: Bool
+    ) throws {
+        if isFirst { self.copies[base] = VirtualFile() }
+        guard let copy = self.copies[base] else { throw ReadFailure(reason: "no copy was begun") }
+        copy.write(bytes, at: position.distance(from: base))
+    }
+
+    package func finishCopy(
+        of base: PhysicalOffset, mended: [Range<PhysicalOffset>], end: PhysicalOffset?,
+        isFirst: Bool
+    ) throws {
+        guard let old = self.segments[base] else {
+            throw ReadFailure(reason: "no segment at \(base.bytes)")
+        }
+        let copy = isFirst ? VirtualFile() : self.copies[base] ?? VirtualFile()
+        self.copies[base] = nil
+        var bytes = old.bytes
+        for range in mended {
+            let first = range.lowerBound.distance(from: base)
+            let last = min(range.upperBound.distance(from: base), max(copy.bytes.count, first))
+            guard first < last else { continue }
+            if last > bytes.count {
+                bytes.append(contentsOf: repeatElement(0, count: last - bytes.count))
+            }
+            bytes.replaceSubrange(first..<last, with: copy.bytes[first..<last])
+        }
+        self.segments[base] = VirtualFile(bytes)
+        let left = self.damagedRanges(of: base, endingAt: end, isFull: true)
+        guard left.isEmpty else {
+            self.segments[base] = old
+            throw ReadFailure(reason: "the copy of \(base.bytes) is not whole: \(left)")
+        }
+        for range in mended { self.damaged.mend(range.lowerBound.bytes..<range.upperBound.bytes) }
     }
 
     // MARK: Faults

@@ -93,6 +93,7 @@ extension BrokerProcess {
         guard let earlier = self.engine?.groupReport, let identity = self.host.identity else {
             return
         }
+        let settings = self.engine?.settingsToGoOn
         self.world.say("\(self.name): changes its log: \(change)")
         self.closeAllConnections()
         self.engine = nil
@@ -108,11 +109,16 @@ extension BrokerProcess {
             self.host.store.startOver(logID: logID, segmentBytes: segmentBytes, start: start)
             return self.goOn(identity.brokerID, after: nil, epoch: earlier.masterEpoch)
         }
-        self.goOn(identity.brokerID, after: earlier.confirmed, epoch: earlier.masterEpoch)
+        self.goOn(
+            identity.brokerID, after: earlier.confirmed, epoch: earlier.masterEpoch,
+            knowing: settings)
     }
 
-    private func goOn(_ brokerID: Int64, after confirmed: PhysicalOffset?, epoch: Epoch) {
-        self.recover(brokerID, after: confirmed, epoch: epoch)
+    private func goOn(
+        _ brokerID: Int64, after confirmed: PhysicalOffset?, epoch: Epoch,
+        knowing earlier: BrokerSettings? = nil
+    ) {
+        self.recover(brokerID, after: confirmed, epoch: epoch, knowing: earlier)
         self.joinAgain()
         if let view = self.view { self.engine?.groupView(view, at: self.now) }
     }

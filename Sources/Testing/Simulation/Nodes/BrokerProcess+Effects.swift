@@ -31,6 +31,7 @@ extension BrokerProcess {
             self.host.store.deleteSegment(base)
             self.engine?.deleted(base)
             return true
+        case .keepSegments(let work): self.keep(work)
         case .connectToMaster(let address, let link): self.connect(to: address, as: link)
         case .replicate(let link, let message): self.replicate(message, on: link)
         case .closeLink(let link): self.closeLink(link)
@@ -65,6 +66,20 @@ extension BrokerProcess {
         self.outside.checks.lost(answer.remark ?? "", by: self)
     }
 
+    /// On another thread, in the order in which it was asked for.
+    private func keep(_ work: SegmentWork) {
+        let doneAt = max(
+            self.now.tick + self.world.random.duration(in: .microseconds(50)...(.milliseconds(3))),
+            self.segmentWorkUntil)
+        self.segmentWorkUntil = doneAt
+        self.later(doneAt - self.now.tick) { process in
+            let outcome = work.carriedOut(in: process.host.store)
+            if case .finished(_, nil) = outcome { process.world.probes.hit("segment mended") }
+            process.engine?.segmentWorkDone(outcome, at: process.now)
+            process.planTurn()
+        }
+    }
+
     // MARK: Reads
 
     private func deliver(
@@ -77,6 +92,7 @@ extension BrokerProcess {
             guard let bytes = self.host.store.message(entry) else {
                 self.world.probes.hit("damaged message not served")
                 self.outside.checks.unreadable(entry, of: self)
+                self.engine?.foundRotten(at: entry.position, at: self.now)
                 guard index > 0 else {
                     return self.refuseDamaged(stretch.first, caller, connection)
                 }

@@ -30,6 +30,8 @@ final class BrokerProcess {
     var unwritten: [PlannedBatch] = []
     var isWriting = false
     var waitsForSpace = false
+    /// Until then the thread is busy that reads and mends segments.
+    var segmentWorkUntil = Tick.zero
     // Controllers and name servers.
     private(set) lazy var remoting = VirtualRemotingClient(
         self.machine, self.outside.network,
@@ -67,7 +69,10 @@ final class BrokerProcess {
     }
 
     /// Brings a new engine to the end of the log on disk.
-    func recover(_ brokerID: Int64, after confirmed: PhysicalOffset? = nil, epoch: Epoch? = nil) {
+    func recover(
+        _ brokerID: Int64, after confirmed: PhysicalOffset? = nil, epoch: Epoch? = nil,
+        knowing earlier: BrokerSettings? = nil
+    ) {
         self.engineNumber += 1
         self.drawIncarnation()
         var group = GroupSettings(brokerID: brokerID, incarnation: self.incarnation)
@@ -78,8 +83,10 @@ final class BrokerProcess {
         // The master of an epoch that was obeyed before may be obeyed again, an earlier one not.
         let obeyed = max(epoch?.value ?? 0, known?.masterEpoch.value ?? 0)
         group.epochAtLeast = Epoch(obeyed == 0 ? 0 : obeyed - 1)
+        var settings = self.settings(group)
+        if let earlier { settings.repair = earlier.repair }
         var engine = BrokerEngine(
-            settings: self.settings(group), logID: self.host.store.logID, at: self.now)
+            settings: settings, logID: self.host.store.logID, at: self.now)
         let recovery = LogRecovery(source: self.host.store) { self.note($0) }
         do {
             try recovery.run(&engine, at: self.now)

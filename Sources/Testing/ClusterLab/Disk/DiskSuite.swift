@@ -1,0 +1,53 @@
+/// What a broker's disk may do to it, and what the broker must make of it.
+package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
+    case powerCut = "power-cut"
+    case snapshots
+    case systemCalls = "system-calls"
+    case errors
+    case full
+    case damage
+
+    package var summary: String {
+        switch self {
+        case .powerCut:
+            "the power fails while it is sent to, or starts: all that was not flushed is gone"
+        case .snapshots: "copies of the disk of a running broker, each recovered by another one"
+        case .systemCalls: "it dies, or the power fails, at every single call that changes its disk"
+        case .errors: "calls fail, do half, do nothing, write elsewhere, lie, are slow or hang"
+        case .full: "no space or no inodes for a while, and a restart meanwhile"
+        case .damage: "flipped, zeroed and missing bytes in every kind of file of a stopped broker"
+        }
+    }
+
+    /// How often, unless somebody asks for something else; nil: as often as there are cases.
+    var times: Int? {
+        switch self {
+        case .powerCut: 200
+        case .snapshots: 1_000
+        case .systemCalls, .errors, .full, .damage: nil
+        }
+    }
+
+    /// The form for every day: all suites together in less than a minute.
+    var timesInShort: Int? {
+        switch self {
+        case .powerCut: 8
+        case .snapshots: 10
+        case .systemCalls: 8
+        case .errors: 8
+        case .full: 1
+        case .damage: 8
+        }
+    }
+
+    /// Why it cannot be run on this machine; nil if it can.
+    package func obstacle() -> String? {
+        switch self {
+        case .powerCut: DiskImage.obstacle([.ext4, .xfs])
+        case .snapshots: DiskImage.obstacle([.ext4, .reflink])
+        case .systemCalls, .errors: PreloadLibrary.obstacle() ?? DiskImage.obstacle([.ext4])
+        case .full: SmallDisk.obstacle()
+        case .damage: nil
+        }
+    }
+}
