@@ -4,12 +4,13 @@ import MessageFormat
 import NIOCore
 import RemotingProtocol
 import Storage
+import TestSupport
 import Testing
 
 @testable import Broker
 
 /// Method: a group of three with segments of 1 MiB, of which some are full. A bit flips in a full one.
-@Suite("Rot in a full segment of a group", .serialized, .timeLimit(.minutes(5)))
+@Suite("Rot in a full segment of a group", .serialized, .realTime)
 struct RepairTests {
     private static let firstSegment = "commitlog/00000000000000000000"
 
