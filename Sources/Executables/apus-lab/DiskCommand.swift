@@ -19,7 +19,7 @@ struct DiskCommand: AsyncParsableCommand {
     var times: Int?
     @Option(help: "What moments are drawn from.")
     var seed: UInt64 = 1
-    @Flag(help: "Some of everything, in less than a minute.")
+    @Flag(help: "Some of everything.")
     var short = false
     @Option(help: "Only cases with this in their name.")
     var only = ""

@@ -131,6 +131,7 @@ private struct CallScript {
         if path.contains("/commitlog/") { return "a segment" }
         if path.contains("/index/") { return "an index file" }
         if path.contains("log-identity") { return "the identity" }
+        if path.contains("confirmed") { return "the checkpoint" }
         return path.contains("lock") ? "the lock" : "a directory"
     }
 }

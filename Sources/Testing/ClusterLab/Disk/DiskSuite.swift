@@ -28,7 +28,7 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
         }
     }
 
-    /// The form for every day: all suites together in less than a minute.
+    /// The form for every day: some of everything.
     var timesInShort: Int? {
         switch self {
         case .powerCut: 8
