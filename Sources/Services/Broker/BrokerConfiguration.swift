@@ -79,10 +79,10 @@ package struct BrokerConfiguration: Sendable {
     package var idleTime = Duration.seconds(120)
     package var connectionsMax = 20_000
     package var logLevel = Logger.Level.info
-
-    package init() {}
     /// Where it tells how it is; off for brokers that are no process of their own.
     package var monitor = MonitorAddress.off
+
+    package init() {}
 }
 
 extension BrokerConfiguration {

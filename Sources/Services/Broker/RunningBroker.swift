@@ -43,9 +43,9 @@ struct RunningBroker: Sendable {
             if writer.failure == nil { try? store.writeCheckpoint(checkpoint ?? alone) }
             store.close()
         }
+        await self.monitor?.close()
         for pool in self.pools { try? await pool.shutdownGracefully() }
         try? await self.loops.shutdownGracefully()
-        await self.monitor?.close()
     }
 }
 
