@@ -81,6 +81,16 @@ struct IdempotentHandlerTests {
         return known
     }
 
+    @Test("a store that was let go of can be opened again at once")
+    func openedAgain() async throws {
+        let directory = self.directory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        for number in 0..<300 {
+            let store = try HandledFile(directory: directory)
+            try await store.insert("\(number)")
+        }
+    }
+
     @Test("the store keeps the newest keys, cuts off a torn end, and has one owner")
     func file() async throws {
         let directory = self.directory()

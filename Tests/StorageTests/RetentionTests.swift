@@ -61,7 +61,8 @@ struct RetentionTests {
             #expect(segments[0].bytes == 4096)
             #expect(segments[0].modified.milliseconds > 1_500_000_000_000)
             #expect(!segments[0].hasIndex)
-            let usage = try store.diskUsage()
+            // A sandbox's file system may not tell its size.
+            guard let usage = try store.diskUsage() else { return }
             #expect(usage.usedRatio > 0 && usage.usedRatio < 1)
             #expect(usage.bytesFree > 0 && usage.bytesFree < usage.bytesTotal)
         }

@@ -201,6 +201,7 @@ extension BrokerStart {
             }
             door.worker = BrokerWorker(
                 log: log, group: group, loop: door.loop, outside: outside, logger: logger)
+            door.worker?.lookAtDisk()
             door.worker?.turn()
         }.get()
         self.undo.append { try? await door.loop.submit { door.worker = nil }.get() }

@@ -13,11 +13,13 @@ package struct DiskUsage: Hashable, Sendable {
 }
 
 extension LogStore {
-    package func diskUsage() throws(StorageError) -> DiskUsage {
+    /// Nil from a file system that does not tell its size.
+    package func diskUsage() throws(StorageError) -> DiskUsage? {
         var status = statvfs()
         guard statvfs(self.paths.commitLog, &status) == 0 else {
             throw .last("statvfs", self.paths.commitLog)
         }
+        guard status.f_blocks > 0 else { return nil }
         let unit = Int64(status.f_frsize)
         let used = Int64(status.f_blocks) - Int64(status.f_bfree)
         let usable = used + Int64(status.f_bavail)

@@ -24,7 +24,12 @@ final class OpenFile: Sendable {
         self.descriptor = descriptor
     }
 
-    deinit { Glibc.close(self.descriptor) }
+    /// A child that is just being started has a copy of the descriptor until it runs its program:
+    /// closing alone would leave it the lock.
+    deinit {
+        flock(self.descriptor, LOCK_UN)
+        Glibc.close(self.descriptor)
+    }
 
     /// Reads until `buffer` is full or the file ends; returns how many bytes came.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(StorageError)

@@ -38,7 +38,12 @@ final class DurableFile {
         self.path = path
     }
 
-    deinit { close(self.descriptor) }
+    /// A child that is just being started has a copy of the descriptor until it runs its program:
+    /// closing alone would leave it the lock.
+    deinit {
+        flock(self.descriptor, LOCK_UN)
+        close(self.descriptor)
+    }
 
     static func read(_ path: String) throws(FileError) -> DurableFile {
         try DurableFile(path, O_RDONLY)

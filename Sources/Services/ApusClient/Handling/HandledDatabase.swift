@@ -10,11 +10,8 @@ import Synchronization
 ///
 /// It uses the machine's SQLite library, which is looked for when the store is opened.
 public final class HandledDatabase: HandledStore {
-    private typealias Waiting = CheckedContinuation<Result<Void, SQLiteError>, Never>
-
     private let file: Mutex<HandledTable>
-    private let queue = DispatchQueue(label: "apus.handled")
-    private let inbox = Mutex<[(key: String, waiting: Waiting)]>([])
+    private let inbox = HandledInbox<SQLiteError>()
 
     /// Opens the file, or makes it. Its table is `apus_handled`; other tables are left alone.
     ///
@@ -35,11 +32,11 @@ public final class HandledDatabase: HandledStore {
 
     public func contains(_ key: String) async throws(ApusClientError) -> Bool {
         let result = await withCheckedContinuation { continuation in
-            self.queue.async {
-                continuation.resume(
-                    returning: self.file.withLock { table in
-                        Result { () throws(SQLiteError) in try table.contains(key) }
-                    })
+            self.inbox.queue.async { [unowned self] in
+                let result = self.file.withLock { table in
+                    Result { () throws(SQLiteError) in try table.contains(key) }
+                }
+                continuation.resume(returning: result)
             }
         }
         do throws(SQLiteError) {
@@ -51,32 +48,19 @@ public final class HandledDatabase: HandledStore {
     }
 
     public func insert(_ key: String) async throws(ApusClientError) {
-        let result = await withCheckedContinuation { (waiting: Waiting) in
-            let mustWake = self.inbox.withLock { inbox in
-                inbox.append((key, waiting))
-                return inbox.count == 1
-            }
-            if mustWake { self.queue.async { self.write() } }
-        }
         do throws(SQLiteError) {
-            try result.get()
+            try await self.inbox.insert(key) { [unowned self] in self.write($0) }
         } catch {
             throw ApusClientError(
                 .notDurable, "a handled message cannot be remembered: \(error)", cause: error)
         }
     }
 
-    private func write() {
-        let inbox = self.inbox.withLock { inbox in
-            var taken: [(key: String, waiting: Waiting)] = []
-            swap(&taken, &inbox)
-            return taken
-        }
+    private func write(_ keys: [String]) -> Result<Void, SQLiteError> {
         let now = SystemClock.wall().milliseconds
-        let result = self.file.withLock { table in
-            Result { () throws(SQLiteError) in try table.insert(inbox.map(\.key), at: now) }
+        return self.file.withLock { table in
+            Result { () throws(SQLiteError) in try table.insert(keys, at: now) }
         }
-        for entry in inbox { entry.waiting.resume(returning: result) }
     }
 }
 

@@ -1,4 +1,3 @@
-import Dispatch
 import MessageFormat
 import Synchronization
 
@@ -9,12 +8,9 @@ import Synchronization
 /// `keysMax` keys, the older one is replaced by it. All keys are in memory too. One process at a time
 /// can open a directory.
 public final class HandledFile: HandledStore {
-    private typealias Waiting = CheckedContinuation<Result<Void, FileError>, Never>
-
     private let keys: Mutex<HandledKeys>
     private let disk: Mutex<HandledDisk>
-    private let queue = DispatchQueue(label: "apus.handled")
-    private let inbox = Mutex<[(key: String, waiting: Waiting)]>([])
+    private let inbox = HandledInbox<FileError>()
 
     /// Reads what is there. What an earlier process was writing when it died is cut off.
     public init(directory: String, keysMax: Int = 1_000_000) throws(ApusClientError) {
@@ -35,41 +31,28 @@ public final class HandledFile: HandledStore {
     public func contains(_ key: String) async -> Bool { self.keys.withLock { $0.contains(key) } }
 
     public func insert(_ key: String) async throws(ApusClientError) {
-        let result = await withCheckedContinuation { (waiting: Waiting) in
-            let mustWake = self.inbox.withLock { inbox in
-                inbox.append((key, waiting))
-                return inbox.count == 1
-            }
-            if mustWake { self.queue.async { self.write() } }
-        }
         do throws(FileError) {
-            try result.get()
+            try await self.inbox.insert(key) { [unowned self] in self.write($0) }
         } catch {
             throw ApusClientError(
                 .notDurable, "a handled message cannot be remembered: \(error)", cause: error)
         }
     }
 
-    private func write() {
-        let inbox = self.inbox.withLock { inbox in
-            var taken: [(key: String, waiting: Waiting)] = []
-            swap(&taken, &inbox)
-            return taken
-        }
+    private func write(_ keys: [String]) -> Result<Void, FileError> {
         let isFull = self.keys.withLock { $0.isFull }
         let result = self.disk.withLock { disk in
             Result { () throws(FileError) in
                 if isFull { try disk.turnOver() }
-                try disk.append(inbox.map(\.key))
+                try disk.append(keys)
             }
         }
-        if case .success = result {
-            self.keys.withLock { keys in
-                if isFull { keys.turnOver() }
-                for entry in inbox { keys.insert(entry.key) }
-            }
+        guard case .success = result else { return result }
+        self.keys.withLock { known in
+            if isFull { known.turnOver() }
+            for key in keys { known.insert(key) }
         }
-        for entry in inbox { entry.waiting.resume(returning: result) }
+        return result
     }
 }
 
