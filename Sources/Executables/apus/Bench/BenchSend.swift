@@ -4,8 +4,6 @@ import MessageFormat
 import NIOCore
 import NIOPosix
 import RemotingProtocol
-import RemotingTransport
-import Synchronization
 
 struct BenchSend: ApusCommand {
     static let configuration = CommandConfiguration(
@@ -69,106 +67,44 @@ struct BenchSend: ApusCommand {
         return all
     }
 
+    private func targets(
+        _ queues: [RoutedQueue]
+    ) -> [(command: RemotingCommand, address: String)] {
+        let body = (0..<self.size).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+        let template = SendTemplate(producerGroup: "apus-bench", tag: self.tag)
+        let now = Recorder.wallNow
+        return queues.map { queue in
+            let command = template.command(
+                body, to: queue.queue, at: now, adding: self.messageProperties)
+            return (command, queue.address)
+        }
+    }
+
     private func measure(
         _ queues: [RoutedQueue], durability: String
     ) async throws -> BenchResult {
         let group = MultiThreadedEventLoopGroup(
             numberOfThreads: min(System.coreCount, self.connections))
-        let body = (0..<self.size).map { UInt8(ascii: "a") + UInt8($0 % 26) }
         let began = Recorder.now
-        let loads = (0..<self.connections).map {
-            SendLoad(
-                group: group, queues: queues, body: body, tag: self.tag,
-                properties: self.messageProperties, inFlight: self.inFlight, turn: $0,
-                endAt: began + self.bench.duration.duration,
-                timeout: .seconds(self.bench.connection.timeout))
-        }
-        let totals = loads.map(\.totals)
+        let targets = self.targets(queues)
+        let totals = (0..<self.connections).map { _ in BenchTotals() }
         let line = ProgressLine(self.bench.progress) {
             let seconds = Double(Recorder.now.since(began)) / 1e9
             return "\(totals.messages) messages in \(Int(seconds)) s"
         }
         await withTaskGroup(of: Void.self) { tasks in
-            for load in loads { tasks.addTask { await load.run() } }
+            for (turn, totals) in totals.enumerated() {
+                let plan = SendLoad.Plan(
+                    targets: targets, inFlight: self.inFlight,
+                    endAt: began + self.bench.duration.duration,
+                    timeout: .seconds(self.bench.connection.timeout), turn: turn)
+                let loop = group.next()
+                tasks.addTask { await SendLoad.run(plan, totals, on: loop) }
+            }
         }
         let seconds = Double(Recorder.now.since(began)) / 1e9
         await line.finish()
-        for load in loads { await load.shutdown() }
         try? await group.shutdownGracefully()
         return totals.result(mode: "send", seconds: seconds, durability: durability)
-    }
-}
-
-/// One connection to each broker that keeps a number of sends in flight until its time is over.
-private final class SendLoad: Sendable {
-    let totals = BenchTotals()
-    private let client: RemotingClient
-    private let targets: [(command: RemotingCommand, address: String)]
-    private let bytes: Int
-    private let inFlight: Int
-    private let endAt: Tick
-    private let timeout: Duration
-    private let turn: Atomic<Int>
-    private let open = Atomic<Int>(0)
-
-    init(
-        group: any EventLoopGroup, queues: [RoutedQueue], body: [UInt8], tag: String?,
-        properties: MessageProperties, inFlight: Int, turn: Int, endAt: Tick, timeout: Duration
-    ) {
-        self.client = RemotingClient(group: group, logger: ConnectionOptions.logger)
-        let request = SendTemplate(producerGroup: "apus-bench", tag: tag)
-        let now = Recorder.wallNow
-        self.targets = queues.map {
-            (request.command(body, to: $0.queue, at: now, adding: properties), $0.address)
-        }
-        self.bytes = body.count
-        self.inFlight = inFlight
-        self.endAt = endAt
-        self.timeout = timeout
-        self.turn = Atomic(turn)
-    }
-
-    /// Returns when all sends have been answered.
-    func run() async {
-        await withCheckedContinuation { finished in
-            self.open.store(self.inFlight, ordering: .relaxed)
-            for _ in 0..<self.inFlight { self.sendNext { finished.resume() } }
-        }
-    }
-
-    func shutdown() async { await self.client.shutdown() }
-
-    /// One send after the other, each begun by the answer to the one before, on its event loop.
-    private func sendNext(finished: @escaping @Sendable () -> Void) {
-        let began = Recorder.now
-        guard began < self.endAt else {
-            let left = self.open.wrappingSubtract(1, ordering: .relaxed).newValue
-            if left == 0 { finished() }
-            return
-        }
-        let turn = self.turn.wrappingAdd(1, ordering: .relaxed).newValue
-        let target = self.targets[turn % self.targets.count]
-        self.client.call(target.command, to: target.address, timeout: self.timeout) { outcome in
-            if self.hasSucceeded(outcome, began: began) {
-                self.sendNext(finished: finished)
-            } else {
-                BenchPause.then { self.sendNext(finished: finished) }
-            }
-        }
-    }
-
-    private func hasSucceeded(
-        _ outcome: Result<ReceivedCommand, RemotingError>, began: Tick
-    ) -> Bool {
-        switch outcome {
-        case .success(let answer) where answer.responseCode == .success:
-            self.totals.succeeded(bytes: self.bytes, nanoseconds: Recorder.now.since(began))
-            return true
-        case .success(let answer):
-            self.totals.failed("\(answer.responseCode.name): \(answer.remark ?? "")")
-        case .failure(let error):
-            self.totals.failed("\(error)")
-        }
-        return false
     }
 }
