@@ -46,6 +46,14 @@ struct ChecksumTests {
         }
     }
 
+    @Test("lanes of every size give what the slow way gives", arguments: [12_288, 13_100, 40_000])
+    func lanes(count: Int) {
+        let bytes = (0..<(count + 3)).map { UInt8(truncatingIfNeeded: $0 &* 131 ^ $0 >> 5) }[3...]
+        bytes.withUnsafeBytes {
+            #expect(Checksum.crc32c($0) == Self.reference(bytes, polynomial: 0x82F6_3B78))
+        }
+    }
+
     @Test("a checksum can be continued at any point")
     func continued() {
         let bytes = (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 7) }

@@ -127,7 +127,7 @@ package struct CommitLog: Sendable {
     package mutating func append(
         _ draft: MessageDraft, body: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer,
         to queue: QueueNumber, at queueOffset: QueueOffset, tagHash: Int32,
-        keys: some Sequence<UInt64>, now: Timestamp
+        keys: [UInt64], now: Timestamp
     ) -> Appended {
         self.beginRecord(
             size: draft.encodedCount(bodyCount: body.count, propertiesCount: properties.count),

@@ -39,14 +39,14 @@ struct Gathering: Sendable {
         self.bytes.append(contentsOf: repeatElement(0, count: LogBatchHeader.count))
     }
 
-    mutating func add(_ entry: UnconfirmedEntry, keys: some Sequence<UInt64>) {
+    mutating func add(_ entry: UnconfirmedEntry, keys: [UInt64]) {
         self.records += 1
         self.entries.append(entry)
         for hash in keys { self.keys.append(KeyEntry(hash: hash, entry: entry.entry)) }
     }
 
-    /// Writes header and padding.
-    consuming func seal(
+    /// Writes header and padding. Nobody else may hold the bytes, or they are all copied.
+    mutating func seal(
         epoch: Epoch, now: Timestamp, logID: UInt64
     ) -> (PlannedBatch, UnconfirmedBatch) {
         let header = LogBatchHeader(

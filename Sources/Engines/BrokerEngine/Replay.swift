@@ -30,6 +30,7 @@ extension BrokerEngine {
         self.repair = settings.repair
         self.now = now
         self.offsetsGatheredAt = now.tick
+        self.ownProperties = Self.ownProperties(cluster: settings.clusterName)
         self.bootTime = now.wall
     }
 

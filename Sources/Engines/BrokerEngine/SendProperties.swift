@@ -61,10 +61,26 @@ extension BrokerEngine {
             self.addProperty(PropertyName.uniqueKey, key)
             facts.uniqueKey = key
         }
-        if !facts.hasRegion { self.addProperty(PropertyName.region, "DefaultRegion") }
-        if !facts.hasTraceOn { self.addProperty(PropertyName.traceOn, "true") }
+        if !facts.hasRegion, !facts.hasTraceOn, !facts.hasCluster {
+            self.scratch.append(contentsOf: self.ownProperties)
+            return facts
+        }
+        if !facts.hasRegion { self.scratch += Self.region }
+        if !facts.hasTraceOn { self.scratch += Self.traceOn }
         if !facts.hasCluster { self.addProperty(PropertyName.cluster, self.settings.clusterName) }
         return facts
+    }
+
+    private static let region = Self.encoded(PropertyName.region, "DefaultRegion")
+    private static let traceOn = Self.encoded(PropertyName.traceOn, "true")
+
+    /// What a broker adds to a message that has none of it, as nearly all.
+    static func ownProperties(cluster: String) -> [UInt8] {
+        self.region + self.traceOn + self.encoded(PropertyName.cluster, cluster)
+    }
+
+    private static func encoded(_ name: String, _ value: String) -> [UInt8] {
+        Array("\(name)\u{1}\(value)\u{2}".utf8)
     }
 
     /// Consumers would take the handle for that of their own pop.
@@ -78,10 +94,7 @@ extension BrokerEngine {
     var addedBytesMax: Int { 128 + self.settings.clusterName.utf8.count }
 
     private mutating func addProperty(_ name: String, _ value: String) {
-        self.scratch.append(contentsOf: name.utf8)
-        self.scratch.append(1)
-        self.scratch.append(contentsOf: value.utf8)
-        self.scratch.append(2)
+        self.scratch += Self.encoded(name, value)
     }
 
     /// A unique id for a message whose producer gave none: this broker, the time, a counter.

@@ -47,7 +47,7 @@ extension BrokerEngine {
                     .noPermission,
                     "the topic \(topic) on broker \(self.settings.brokerName) is not writable")
             }
-            guard !SystemTopic.forbiddenToSend.contains(topic) else {
+            guard !SystemTopic.isForbiddenToSend(topic) else {
                 throw Refusal(.noPermission, "Sending message to topic[\(topic)] is forbidden.")
             }
             return config

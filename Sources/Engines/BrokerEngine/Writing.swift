@@ -9,8 +9,9 @@ import ReplicationCore
 struct PendingAnswer: Sendable {
     enum Answer: Sendable {
         case send(SendResponse)
-        case command(RemotingCommand)
-        case pop(PopDelivery)
+        // Elsewhere in memory: each answer is as large as the largest, and most are to sends.
+        indirect case command(RemotingCommand)
+        indirect case pop(PopDelivery)
     }
 
     var end: PhysicalOffset

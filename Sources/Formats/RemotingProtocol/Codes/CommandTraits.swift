@@ -1,3 +1,5 @@
+internal import MessageFormat
+
 /// How a command's header is written: the frame's fifth byte.
 package enum SerializationType: UInt8, Sendable {
     case json = 0
@@ -30,17 +32,24 @@ package struct LanguageCode: Hashable, Sendable {
     package static let go = Self(rawValue: 9)
 
     /// The text that stands for it in a JSON header. Unknown languages are `OTHER`.
-    package var name: String {
+    package var name: String { "\(self.nameOnWire)" }
+
+    var nameOnWire: StaticString {
         Int(self.rawValue) < Self.names.count ? Self.names[Int(self.rawValue)] : "OTHER"
     }
 
     /// The language of that name; `other` if there is none.
     package init(name: String) {
-        let index = Self.names.firstIndex(of: name) ?? Int(Self.other.rawValue)
-        self.rawValue = UInt8(index)
+        var name = name
+        self = name.withUTF8 { Self(name: UnsafeRawBufferPointer($0)) }
     }
 
-    private static let names = [
+    package init(name: UnsafeRawBufferPointer) {
+        let index = Self.names.firstIndex { PropertyScan.equal(name, $0) }
+        self.rawValue = index.map { UInt8($0) } ?? Self.other.rawValue
+    }
+
+    private static let names: [StaticString] = [
         "JAVA", "CPP", "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY", "OTHER", "HTTP", "GO",
         "PHP", "OMS", "RUST", "NODE_JS",
     ]

@@ -47,7 +47,7 @@ struct HeadWriter {
     mutating func escaped(_ text: String) {
         var text = text
         text.withUTF8 { bytes in
-            guard bytes.contains(where: { JSONText.escapedCount($0) != 1 }) else {
+            guard JSONText.needsEscape(UnsafeRawBufferPointer(bytes)) else {
                 return self.append(UnsafeRawBufferPointer(bytes))
             }
             for byte in bytes {
@@ -72,29 +72,39 @@ struct HeadWriter {
     }
 
     private mutating func hexadecimal(_ byte: UInt8) {
-        self.hexadecimal(digit: byte >> 4)
-        self.hexadecimal(digit: byte & 15)
+        self.reserve(2)
+        self.out[self.count] = Self.digit(byte >> 4)
+        self.out[self.count &+ 1] = Self.digit(byte & 15)
+        self.count &+= 2
     }
 
-    private mutating func hexadecimal(digit: UInt8) {
-        self.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") + digit - 10)
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "A") &+ value &- 10
     }
 
     mutating func decimal(_ value: Int64) {
         if value < 0 { self.append(UInt8(ascii: "-")) }
         var rest = value.magnitude
-        var digits = 1
-        while rest >= 10 {
-            rest /= 10
-            digits += 1
-        }
+        let digits = Self.digits(of: rest)
         self.reserve(digits)
-        rest = value.magnitude
-        for index in stride(from: self.count + digits - 1, through: self.count, by: -1) {
-            self.out[index] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        }
+        var at = self.count &+ digits
+        repeat {
+            at &-= 1
+            let (more, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            self.out[at] = 0x30 &+ UInt8(truncatingIfNeeded: digit)
+            rest = more
+        } while rest > 0
         self.count += digits
+    }
+
+    private static func digits(of value: UInt64) -> Int {
+        var digits = 1
+        var next: UInt64 = 10
+        while digits < 19, value >= next {
+            next &*= 10
+            digits &+= 1
+        }
+        return value >= 10_000_000_000_000_000_000 ? 20 : digits
     }
 
     mutating func integer<T: FixedWidthInteger>(_ value: T) {
@@ -110,7 +120,7 @@ struct HeadWriter {
         self.text(",\"flag\":")
         self.decimal(Int64(flag))
         self.text(",\"language\":\"")
-        self.plain(language.name)
+        self.text(language.nameOnWire)
         self.text("\",\"opaque\":")
         self.decimal(Int64(opaque))
         if let remark {

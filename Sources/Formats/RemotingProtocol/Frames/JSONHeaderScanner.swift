@@ -110,12 +110,8 @@ struct JSONHeaderScanner {
 
     private mutating func language() throws(FrameError) {
         guard let value = try self.scalar(), value.form == .plain else { return }
-        if self.matches(value, "JAVA") {
-            self.header.language = .java
-        } else {
-            let bytes = self.frame[value.start..<(value.start + value.count)]
-            self.header.language = LanguageCode(name: String(decoding: bytes, as: UTF8.self))
-        }
+        let bytes = self.frame[value.start..<(value.start + value.count)]
+        self.header.language = LanguageCode(name: UnsafeRawBufferPointer(rebasing: bytes))
     }
 
     /// A number, or a text of digits; null counts as 0.

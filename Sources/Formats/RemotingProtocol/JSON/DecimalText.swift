@@ -7,21 +7,20 @@ package enum DecimalText {
         guard let first = bytes.first else { return nil }
         let isNegative = first == UInt8(ascii: "-")
         var index = isNegative || first == UInt8(ascii: "+") ? 1 : 0
+        // Zeroes in front do not count, and below 10^18 nothing overflows.
+        while index < bytes.count &- 1, bytes[index] == 0x30 { index &+= 1 }
         guard index < bytes.count else { return nil }
-        var value: T = 0
+        guard bytes.count &- index <= 18 else {
+            return T(String(decoding: bytes, as: UTF8.self))
+        }
+        var value: Int64 = 0
         while index < bytes.count {
             let digit = bytes[index] &- 0x30
             guard digit <= 9 else { return nil }
-            let (scaled, scaledOverflow) = value.multipliedReportingOverflow(by: 10)
-            let (next, overflow) =
-                isNegative
-                ? scaled.subtractingReportingOverflow(T(digit))
-                : scaled.addingReportingOverflow(T(digit))
-            guard !scaledOverflow, !overflow else { return nil }
-            value = next
-            index += 1
+            value = value &* 10 &+ Int64(digit)
+            index &+= 1
         }
-        return value
+        return T(exactly: isNegative ? 0 &- value : value)
     }
 
     /// `true` in any case, or `1` as old C++ clients write it; anything else is false.

@@ -113,6 +113,15 @@ private struct Unescaper {
     }
 
     private mutating func unicodeEscape() {
+        // The separators of properties: most escapes that ever come.
+        if self.at &+ 4 <= self.text.count,
+            case let word = self.text.loadUnaligned(fromByteOffset: self.at, as: UInt32.self),
+            UInt32(littleEndian: word) & 0xFCFF_FFFF == 0x3030_3030
+        {
+            self.append(self.text[self.at &+ 3] &- 0x30)
+            self.at &+= 4
+            return
+        }
         guard let unit = self.hexUnit(at: self.at) else {
             // Not an escape after all: both bytes stay.
             self.append(UInt8(ascii: "\\"))
@@ -168,6 +177,25 @@ extension JSONText {
         let count = text.utf8.count
         if count <= 64 { return count * 6 }
         return text.utf8.reduce(0) { $0 + Self.escapedCount($1) }
+    }
+
+    static func needsEscape(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var at = 0
+        while at &+ 8 <= bytes.count {
+            let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            // Below 0x20, quote or backslash; whatever else shows up is looked at byte by byte.
+            let found =
+                ((word &- 0x2020_2020_2020_2020) & ~word & 0x8080_8080_8080_8080)
+                | Self.zeroBytes(word ^ 0x2222_2222_2222_2222)
+                | Self.zeroBytes(word ^ 0x5C5C_5C5C_5C5C_5C5C)
+            if found != 0 { break }
+            at &+= 8
+        }
+        while at < bytes.count {
+            if Self.escapedCount(bytes[at]) != 1 { return true }
+            at &+= 1
+        }
+        return false
     }
 
     static func escapedCount(_ byte: UInt8) -> Int {
