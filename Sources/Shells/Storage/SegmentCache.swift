@@ -14,6 +14,8 @@ final class SegmentCache: Sendable {
     private struct State {
         var entries: [PhysicalOffset: Entry] = [:]
         var uses = UInt64(0)
+        /// Used last: the messages of one request lie mostly in one segment.
+        var latest: (base: PhysicalOffset, file: OpenFile)?
     }
 
     private let paths: LogPaths
@@ -35,18 +37,27 @@ final class SegmentCache: Sendable {
     }
 
     func remove(_ base: PhysicalOffset) {
-        self.state.withLock { _ = $0.entries.removeValue(forKey: base) }
+        self.state.withLock { state in
+            state.entries[base] = nil
+            if state.latest?.base == base { state.latest = nil }
+        }
     }
 
     func removeAll() {
-        self.state.withLock { $0.entries.removeAll() }
+        self.state.withLock { state in
+            state.entries.removeAll()
+            state.latest = nil
+        }
     }
 
     private func cached(_ base: PhysicalOffset) -> OpenFile? {
         self.state.withLock { state in
+            if let latest = state.latest, latest.base == base { return latest.file }
+            guard let file = state.entries[base]?.file else { return nil }
             state.uses += 1
             state.entries[base]?.used = state.uses
-            return state.entries[base]?.file
+            state.latest = (base, file)
+            return file
         }
     }
 
@@ -67,7 +78,9 @@ final class SegmentCache: Sendable {
             if state.entries.count >= self.countMax, let oldest {
                 state.entries.removeValue(forKey: oldest.key)
             }
+            state.uses += 1
             state.entries[base] = Entry(file: file, used: state.uses)
+            state.latest = (base, file)
         }
     }
 }

@@ -1,36 +1,63 @@
 import NIOCore
 import RemotingProtocol
 
-/// A send's whole frame, made once; only the request's number changes from one send to the next.
+/// A send's whole frame, made once; only the request's number and the end of the message's unique
+/// key change from one send to the next.
 struct SendFrame {
     /// Numbers have ten digits, so that all frames of a template are equally long.
     static let opaques = Int32(1_000_000_000)...Int32(1_999_999_999)
 
     private let bytes: ByteBuffer
-    private let opaqueAt: Int
+    /// Behind the last digit of each place of the number.
+    private let numberEnds: [Int]
 
-    init(_ command: RemotingCommand) {
+    /// `connection` tells the keys of one generator's connections apart.
+    init(_ command: RemotingCommand, from connection: Int) {
         var command = command
         command.opaque = Self.opaques.lowerBound
+        let key = Self.keyStart(connection) + "\(command.opaque)"
+        command["i"] = "UNIQ_KEY\u{1}\(key)\u{2}" + (command["i"] ?? "")
         var bytes = ByteBuffer()
         command.encode(into: &bytes)
-        let field = Array("\"opaque\":\(command.opaque)".utf8)
-        let view = bytes.readableBytesView
-        // The body comes behind the header, so that the first place is the right one.
-        let start = view.indices.first { view[$0...].starts(with: field) } ?? view.startIndex
         self.bytes = bytes
-        self.opaqueAt = start - view.startIndex + field.count - 10
+        self.numberEnds = ["\"opaque\":\(command.opaque)", key].compactMap { text in
+            Self.end(of: Array(text.utf8), in: bytes)
+        }
+    }
+
+    /// 22 of a key's 32 digits.
+    private static func keyStart(_ connection: Int) -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16, uppercase: true)
+        let number = String(UInt16(truncatingIfNeeded: connection), radix: 16, uppercase: true)
+        return String(repeating: "0", count: 22 - digits.count - number.count) + digits + number
+    }
+
+    /// The header comes before the body, so that the first place is the right one.
+    private static func end(of text: [UInt8], in bytes: ByteBuffer) -> Int? {
+        let view = bytes.readableBytesView
+        return view.indices.first { view[$0...].starts(with: text) }
+            .map { $0 - view.startIndex + text.count }
     }
 
     func write(numbered opaque: Int32, into buffer: inout ByteBuffer) {
         let start = buffer.writerIndex
         buffer.writeImmutableBuffer(self.bytes)
-        var left = opaque
-        var at = start + self.opaqueAt + 9
-        while left > 0 {
-            buffer.setInteger(UInt8(ascii: "0") + UInt8(left % 10), at: at)
-            left /= 10
-            at -= 1
+        let (first, last) = Self.digits(of: opaque)
+        for end in self.numberEnds {
+            buffer.setInteger(first, at: start + end - 10)
+            buffer.setInteger(last, at: start + end - 2)
         }
+    }
+
+    /// Ten decimal digits, as two integers.
+    private static func digits(of number: Int32) -> (UInt64, UInt16) {
+        var left = UInt64(number.magnitude)
+        var digits: [2 of UInt64] = [0, 0]
+        for place in 0..<10 {
+            let shift = UInt64(place < 2 ? place : place - 2) * 8
+            digits[place < 2 ? 1 : 0] |= (0x30 + left % 10) << shift
+            left /= 10
+        }
+        return (digits[0], UInt16(truncatingIfNeeded: digits[1]))
     }
 }

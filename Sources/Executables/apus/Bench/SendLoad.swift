@@ -41,7 +41,7 @@ final class SendLoad {
         self.totals = totals
         self.bodyBytes = plan.targets.first?.command.body.count ?? 0
         self.frames = plan.targets.compactMap { target in
-            links[target.address].map { (SendFrame(target.command), $0) }
+            links[target.address].map { (SendFrame(target.command, from: plan.turn), $0) }
         }
         self.links = Array(links.values)
         self.slots = (0..<plan.inFlight).map { SendSlot($0) }
@@ -74,8 +74,8 @@ final class SendLoad {
 
     private func end() {
         self.clock?.cancel()
-        for link in self.links { link.close() }
-        self.finished.succeed(())
+        let closed = self.links.compactMap { $0.close() }
+        EventLoopFuture.andAllComplete(closed, on: self.loop).cascade(to: self.finished)
     }
 }
 
@@ -130,6 +130,7 @@ extension SendLoad {
         guard self.slots.indices.contains(number), self.slots[number].opaque == answer.opaque,
             let since = self.slots[number].since
         else { return }
+        self.slots[number].end()
         guard answer.responseCode == .success else {
             return self.failed(number, "\(answer.responseCode.name): \(answer.remark ?? "")")
         }
@@ -211,7 +212,7 @@ private final class SendLink {
         self.outgoing = ByteBuffer()
     }
 
-    func close() { self.channel?.close(promise: nil) }
+    func close() -> EventLoopFuture<Void>? { self.channel?.close() }
 }
 
 private final class SendHandler: ChannelInboundHandler {
