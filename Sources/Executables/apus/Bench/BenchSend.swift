@@ -10,11 +10,13 @@ struct BenchSend: ApusCommand {
         commandName: "send", abstract: "Send as fast as the cluster takes it.",
         discussion: """
             Each connection keeps a number of sends in flight; a latency is the time from a \
-            request to its answer. A broker that refuses is not spared: its refusals are counted \
-            as errors.
+            request to its answer. With --rate so many are sent a second whatever becomes of the \
+            ones before, up to the number in flight. A broker that refuses is not spared: its \
+            refusals are counted as errors.
 
-            Example:
+            Examples:
               apus bench send --size 1024 --connections 4 --in-flight 64 --duration 10s
+              apus bench send --rate 200000 --connections 8 --in-flight 5000
             """)
 
     @Option(help: "Bytes of a message's body.")
@@ -23,6 +25,8 @@ struct BenchSend: ApusCommand {
     var connections: Int = 4
     @Option(help: "Sends without an answer on each connection.")
     var inFlight: Int = 64
+    @Option(help: "Messages a second, over all connections; if not said, as many as go.")
+    var rate: Int?
     @Option(help: "The tag of all messages.")
     var tag: String?
     @Option(
@@ -39,6 +43,9 @@ struct BenchSend: ApusCommand {
             throw ValidationError(
                 "--connections: 1 to 1000; --in-flight: 1 to 10000; --size: 1 to 4194304.")
         }
+        if let rate, !(1...10_000_000).contains(rate) {
+            throw ValidationError("--rate: 1 to 10000000.")
+        }
         guard self.properties.allSatisfy({ $0.split(separator: "=", maxSplits: 1).count == 2 })
         else { throw ValidationError("--property wants NAME=VALUE.") }
     }
@@ -53,6 +60,7 @@ struct BenchSend: ApusCommand {
                 ("connections", .integer(Int64(self.connections))),
                 ("inFlight", .integer(Int64(self.inFlight))),
             ]
+            if let rate { result.more.append(("rate", .integer(Int64(rate)))) }
             return result
         }
         try self.report(result)
@@ -96,6 +104,7 @@ struct BenchSend: ApusCommand {
             for (turn, totals) in totals.enumerated() {
                 let plan = SendLoad.Plan(
                     targets: targets, inFlight: self.inFlight,
+                    rate: self.rate.map { Double($0) / Double(self.connections) }, beginAt: began,
                     endAt: began + self.bench.duration.duration,
                     timeout: .seconds(self.bench.connection.timeout), turn: turn)
                 let loop = group.next()

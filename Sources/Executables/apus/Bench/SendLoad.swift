@@ -13,6 +13,9 @@ final class SendLoad {
     struct Plan: Sendable {
         var targets: [(command: RemotingCommand, address: String)]
         var inFlight: Int
+        /// Messages a second; nil: each answer brings the next send.
+        var rate: Double?
+        var beginAt: Tick
         var endAt: Tick
         var timeout: Duration
         /// Which target comes first.
@@ -27,9 +30,13 @@ final class SendLoad {
     private let links: [SendLink]
     private var slots: [SendSlot]
     private var turn: Int
+    /// Slots that wait for their next send to be due.
+    private var idle: [Int] = []
+    /// Sends that were due until now.
+    private var due = 0
     private var open: Int
     private let finished: EventLoopPromise<Void>
-    private var clock: RepeatedTask?
+    private var clocks: [RepeatedTask] = []
 
     private init(_ plan: Plan, _ totals: BenchTotals, on loop: any EventLoop) {
         var links: [String: SendLink] = [:]
@@ -60,20 +67,26 @@ final class SendLoad {
     }
 
     private func begin() {
-        let bound = NIOLoopBound(self, eventLoop: self.loop)
         let opened = self.links.map { $0.open(self, on: self.loop) }
         EventLoopFuture.andAllComplete(opened, on: self.loop).assumeIsolated().whenComplete { _ in
             let now = Recorder.now
-            for slot in self.slots.indices { self.send(slot, at: now) }
+            for slot in self.slots.indices { self.goOn(slot, at: now) }
             self.flush()
+            if self.plan.rate != nil { self.every(.milliseconds(1)) { $0.sendDue() } }
         }
-        self.clock = self.loop.scheduleRepeatedTask(
-            initialDelay: .milliseconds(100), delay: .milliseconds(100)
-        ) { _ in bound.value.giveUpOverdue() }
+        self.every(.milliseconds(100)) { $0.giveUpOverdue() }
+    }
+
+    private func every(_ time: TimeAmount, _ work: @escaping @Sendable (SendLoad) -> Void) {
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.clocks.append(
+            self.loop.scheduleRepeatedTask(initialDelay: time, delay: time) { _ in
+                work(bound.value)
+            })
     }
 
     private func end() {
-        self.clock?.cancel()
+        for clock in self.clocks { clock.cancel() }
         let closed = self.links.compactMap { $0.close() }
         EventLoopFuture.andAllComplete(closed, on: self.loop).cascade(to: self.finished)
     }
@@ -81,12 +94,37 @@ final class SendLoad {
 
 // Sending.
 extension SendLoad {
-    private func send(_ slot: Int, at now: Tick) {
-        guard now < self.plan.endAt else {
-            self.open -= 1
-            if self.open == 0 { self.end() }
-            return
+    private func goOn(_ slot: Int, at now: Tick) {
+        if now >= self.plan.endAt {
+            self.retire(1)
+        } else if self.plan.rate == nil {
+            self.send(slot, at: now)
+        } else {
+            self.idle.append(slot)
         }
+    }
+
+    private func retire(_ slots: Int) {
+        self.open -= slots
+        if self.open == 0 { self.end() }
+    }
+
+    /// What cannot be sent in time, as too many sends have no answer, is not sent later either.
+    private func sendDue() {
+        let now = Recorder.now
+        guard now < self.plan.endAt else {
+            return self.retire(exchange(&self.idle, with: []).count)
+        }
+        let seconds = Double(now.since(self.plan.beginAt)) / 1e9
+        let due = Int(seconds * (self.plan.rate ?? 0))
+        for _ in 0..<min(due - self.due, self.idle.count) {
+            self.send(self.idle.removeLast(), at: now)
+        }
+        self.due = due
+        self.flush()
+    }
+
+    private func send(_ slot: Int, at now: Tick) {
         self.turn += 1
         let (frame, link) = self.frames[self.turn % self.frames.count]
         guard link.isOpen else { return self.failed(slot, "no connection to \(link.address)") }
@@ -99,10 +137,14 @@ extension SendLoad {
     private func failed(_ slot: Int, _ problem: String) {
         self.slots[slot].end()
         self.totals.failed(problem)
-        // A server that fails at once would otherwise be asked without end in the same breath.
+        self.goOnLater(slot)
+    }
+
+    /// A server that fails at once would otherwise be asked without end in the same breath.
+    private func goOnLater(_ slot: Int) {
         self.loop.assumeIsolated().scheduleTask(in: .milliseconds(20)) {
             for link in self.links where !link.isOpen { _ = link.open(self, on: self.loop) }
-            self.send(slot, at: Recorder.now)
+            self.goOn(slot, at: Recorder.now)
             self.flush()
         }
     }
@@ -131,11 +173,20 @@ extension SendLoad {
             let since = self.slots[number].since
         else { return }
         self.slots[number].end()
-        guard answer.responseCode == .success else {
-            return self.failed(number, "\(answer.responseCode.name): \(answer.remark ?? "")")
+        let nanoseconds = now.since(since)
+        switch answer.responseCode {
+        case .success:
+            self.totals.succeeded(bytes: self.bodyBytes, nanoseconds: nanoseconds)
+            self.goOn(number, at: now)
+        case .systemBusy:
+            self.totals.refused(Self.text(answer), nanoseconds: nanoseconds)
+            if self.plan.rate == nil { self.goOnLater(number) } else { self.goOn(number, at: now) }
+        default: self.failed(number, Self.text(answer))
         }
-        self.totals.succeeded(bytes: self.bodyBytes, nanoseconds: now.since(since))
-        self.send(number, at: now)
+    }
+
+    private static func text(_ answer: ReceivedCommand) -> String {
+        "\(answer.responseCode.name): \(answer.remark ?? "")"
     }
 
     fileprivate func lost(_ link: SendLink) {
