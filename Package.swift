@@ -127,12 +127,12 @@ let package = Package(
             ]),
 
         // Executables: parse arguments, build a service, run it.
-        .executable(
-            "apus-namesrv", ["NameServer", "ConfigurationFormat", "ConfigurationSources"]),
-        .executable(
-            "apus-broker", ["Broker", "ConfigurationFormat", "ConfigurationSources"]),
-        .executable(
-            "apus-controller", ["Controller", "ConfigurationFormat", "ConfigurationSources"]),
+        .layer(
+            "Executables", "ServerCommand",
+            ["ConfigurationFormat", "ConfigurationSources", .arguments, .logging]),
+        .executable("apus-namesrv", ["NameServer", "ServerCommand", "ConfigurationFormat"]),
+        .executable("apus-broker", ["Broker", "ServerCommand", "ConfigurationFormat"]),
+        .executable("apus-controller", ["Controller", "ServerCommand", "ConfigurationFormat"]),
         .executable("apus-simulate", ["Simulation"]),
         .executable(
             "apus",
