@@ -19,12 +19,14 @@ package struct Scrub: Sendable {
 
     /// Small, because clients' reads wait for the same disk.
     private static let stretchBytes = 256 << 10
+    /// From the start, so that what rotted meanwhile is found soon.
+    private static let firstPause = Duration.seconds(5)
     /// Between two times through all segments.
-    private static let pause = Duration.seconds(60)
+    private static let pause = Duration.seconds(20)
 
     package init(bytesPerSecond: Int, from now: Tick) {
         self.bytesPerSecond = bytesPerSecond
-        self.notBefore = now + Self.pause
+        self.notBefore = now + Self.firstPause
     }
 
     /// What to read now; nil when it is not time, or there is nothing. One at a time.
