@@ -7,7 +7,7 @@ import Testing
 @Suite("Reading full segments through")
 struct ScrubTests {
     private static let segmentBytes = 1 << 20
-    private var scrub = Scrub(bytesPerSecond: 1 << 20, from: .zero)
+    private var scrub = Scrub(bytesPerSecond: 1 << 20, pause: .seconds(20), from: .zero)
     private var segments = SegmentMap()
 
     init() {
@@ -58,7 +58,7 @@ struct ScrubTests {
 
     @Test("reads nothing when it is off")
     mutating func off() {
-        self.scrub = Scrub(bytesPerSecond: 0, from: .zero)
+        self.scrub = Scrub(bytesPerSecond: 0, pause: .seconds(20), from: .zero)
         #expect(self.next(atMilliseconds: 10_000_000) == nil)
     }
 }
