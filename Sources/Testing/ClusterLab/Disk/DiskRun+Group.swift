@@ -8,9 +8,12 @@ extension DiskRun {
     /// One broker's disk fails or rots, a replica's and the master's, while clients send; and what
     /// was lost there comes back from the others.
     func group() async throws -> [DiskReport.Row] {
-        let cases = GroupCase.all.filter { !self.order.isShort || $0.isInShort }
-        let plays = cases.flatMap { wanted in GroupRole.allCases.map { (wanted, $0) } }
-            .filter { self.order.only.isEmpty || "\($1.rawValue): \($0.name)".contains(self.order.only) }
+        let plays = GroupCase.all.flatMap { wanted in GroupRole.allCases.map { (wanted, $0) } }
+            .filter { wanted, role in
+                (!self.order.isShort || wanted.inShort == role)
+                    && (self.order.only.isEmpty
+                        || "\(role.rawValue): \(wanted.name)".contains(self.order.only))
+            }
         var rows: [DiskReport.Row] = []
         var stage: GroupStage?
         do {

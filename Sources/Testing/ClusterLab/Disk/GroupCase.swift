@@ -9,6 +9,8 @@ struct GroupCase: Sendable {
         case full
         /// `isLive`: on the master, while it runs; else, and on a replica, while it is stopped.
         case damage(DamageCase, isLive: Bool)
+        /// The power fails while the damage is mended.
+        case cutMending(DamageCase, DiskFault)
     }
 
     var name: String
@@ -17,12 +19,13 @@ struct GroupCase: Sendable {
     var lasts: Duration = .seconds(1)
     /// Nobody notices before somebody reads those bytes, or the broker starts again.
     var isSilent = false
-    var isInShort = false
+    /// Whose disk it is in the form for every day.
+    var inShort: GroupRole?
 
-    static var all: [GroupCase] { self.full + self.faults + self.damages }
+    static var all: [GroupCase] { self.full + self.faults + self.damages + self.mending }
 
     private static var full: [GroupCase] {
-        [GroupCase(name: "no space", strike: .full, lasts: .seconds(10), isInShort: true)]
+        [GroupCase(name: "no space", strike: .full, lasts: .seconds(10), inShort: .master)]
     }
 
     // MARK: Faults of a running broker's disk
@@ -47,14 +50,14 @@ struct GroupCase: Sendable {
             calls: [.create, .write, .flush, .rename], action: .fail, error: EIO, part: "/confirmed"
         )
         return [
-            GroupCase(name: "power cut", strike: .powerCut, isInShort: true),
-            GroupCase(name: "flushes fail (EIO)", strike: .fault(flush(.fail)), isInShort: true),
+            GroupCase(name: "power cut", strike: .powerCut, inShort: .master),
+            GroupCase(name: "flushes fail (EIO)", strike: .fault(flush(.fail)), inShort: .replica),
             GroupCase(name: "writes fail (EIO)", strike: batch(.fail)),
             GroupCase(name: "half written, then EIO", strike: batch(.halfThenFail, times: 1)),
             GroupCase(name: "short writes", strike: batch(.short)),
             GroupCase(
                 name: "a write is lost", strike: batch(.lose, times: 1), isSilent: true,
-                isInShort: true),
+                inShort: .master),
             GroupCase(
                 name: "a write goes elsewhere", strike: batch(.misdirect, times: 1), isSilent: true),
             GroupCase(
@@ -94,6 +97,24 @@ struct GroupCase: Sendable {
             .flatMap(self.small)
     }
 
+    private static var mending: [GroupCase] {
+        let damage = DamageCase.all(segmentBytes: DiskGroup.segmentBytes).last {
+            $0.kind == .sealedSegment && $0.what.hasPrefix("zeroes in the middle")
+        }
+        let places: [(DiskFault.Calls, String, String)] = [
+            (.write, ".tmp", "copied"), (.rename, "33554432", "put in place"),
+            (.flushDirectory, "/commitlog", "made to stay"),
+        ]
+        return places.compactMap { calls, part, name in
+            damage.map {
+                let cut = DiskFault(calls: calls, action: .cutPower, part: part, from: 1, times: 1)
+                return GroupCase(
+                    name: "power cut while a mended segment is \(name)",
+                    strike: .cutMending($0, cut))
+            }
+        }
+    }
+
     private static func pick(
         _ names: [String], of kind: DamageCase.Kind, from all: [DamageCase]
     ) -> [GroupCase] {
@@ -105,7 +126,8 @@ struct GroupCase: Sendable {
                     name: damage.name,
                     // A file that is cut while it is written to only grows again.
                     strike: .damage(damage, isLive: !name.hasPrefix("cut") && name != "deleted"),
-                    isInShort: kind == .sealedSegment && name.contains("message in the middle"))
+                    inShort: kind == .sealedSegment && name == "zeroes in the middle"
+                        ? .replica : nil)
             }
         }
     }

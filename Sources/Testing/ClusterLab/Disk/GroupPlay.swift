@@ -67,15 +67,21 @@ struct GroupPlay {
         case .full: try await self.fill(victim)
         case .damage(let damage, let isLive):
             try await self.damage(victim, damage, isLive: isLive && self.role == .master, &row)
+        case .cutMending(let damage, let fault):
+            try await self.damage(victim, damage, isLive: false, &row)
+            try await self.mend(victim, until: fault, &row)
         }
     }
 
     private func cutPower(of victim: Node) throws {
-        let image = try self.group.image(of: victim)
-        try image.cutPower()
+        try self.group.image(of: victim).cutPower()
+        try self.powerComesBack(to: victim)
+    }
+
+    private func powerComesBack(to victim: Node) throws {
         if victim.isAlive { try victim.kill() }
         try self.group.control(of: victim).disarm()
-        try self.run.remount(image)
+        try self.run.remount(self.group.image(of: victim))
     }
 
     /// Large messages come to the end of what the broker has reserved.
@@ -99,6 +105,20 @@ struct GroupPlay {
         }
         try damage.damage(StoreFile(path: self.path(of: damage, on: victim)))
         if isLive { await self.readWhileDamaged(&row) }
+    }
+
+    private func mend(
+        _ victim: Node, until fault: DiskFault, _ row: inout DiskReport.Row
+    ) async throws {
+        if let said = try self.group.start(victim) {
+            return row.problems.append("does not start: \(said)")
+        }
+        let control = try self.group.control(of: victim)
+        control.arm(fault)
+        let isCut = try await until(atMost: Self.healsWithin) { !victim.isAlive }
+        row.faults = control.hits
+        guard isCut else { return row.problems.append("it was never mended") }
+        try self.powerComesBack(to: victim)
     }
 
     /// The active segment is the last one with anything in it.
@@ -156,12 +176,20 @@ struct GroupPlay {
         }
     }
 
+    /// What rots in the segment that is written to is found by who reads it, or at the next start.
+    private var isHidden: Bool {
+        if case .damage(let damage, _) = self.wanted.strike {
+            return damage.kind == .activeSegment
+        }
+        return self.wanted.isSilent
+    }
+
     /// Waits until all brokers have the same log; what nobody has noticed, a restart brings to light.
     private func awaitOneLog(
         _ victim: Node, _ since: inout SuspendingClock.Instant, _ row: inout DiskReport.Row
     ) async throws {
         if self.wanted.isSilent { await self.readWhileDamaged(&row) }
-        let first = self.wanted.isSilent ? .seconds(2) : Self.mendsWithin
+        let first = self.isHidden ? .seconds(2) : Self.mendsWithin
         if try await self.isOneLog(victim, within: first) { return }
         row.note += "; not one log, so it is started again"
         if victim.isAlive { try victim.kill() }
