@@ -93,8 +93,8 @@ struct GroupCase: Sendable {
         return self.pick(full, of: .sealedSegment, from: segments)
             + self.pick(last, of: .activeSegment, from: segments)
             + self.pick(index, of: .index, from: segments)
-            + ["log-identity", "brokerIdentity", "brokerCheckCode", "syncStateSet", "confirmed"]
-            .flatMap(self.small)
+            + ["log-identity", "brokerIdentity", "syncStateSet", "confirmed"].flatMap(self.small)
+            + self.small("brokerCheckCode").filter { $0.name.hasSuffix("deleted") }
     }
 
     private static var mending: [GroupCase] {
