@@ -118,8 +118,11 @@ let package = Package(
             ]),
 
         .testing(
+            "HostileBytes", ["ClientEngine", "RemotingProtocol", "MessageFormat", .nioCore]),
+        .testing(
             "HostileInput",
             [
+                "HostileBytes",
                 "BrokerEngine", "ControllerEngine", "NameServerEngine", "ClientEngine", "LogCore",
                 "DeliveryCore", "FilterCore", "ControllerCore", "Raft", "RoutingCore",
                 "PeerTransport", "Compression", "ReplicationProtocol", "RemotingProtocol",
@@ -127,12 +130,12 @@ let package = Package(
             ]),
 
         // Executables: parse arguments, build a service, run it.
-        .executable(
-            "apus-namesrv", ["NameServer", "ConfigurationFormat", "ConfigurationSources"]),
-        .executable(
-            "apus-broker", ["Broker", "ConfigurationFormat", "ConfigurationSources"]),
-        .executable(
-            "apus-controller", ["Controller", "ConfigurationFormat", "ConfigurationSources"]),
+        .layer(
+            "Executables", "ServerCommand",
+            ["ConfigurationFormat", "ConfigurationSources", .arguments, .logging]),
+        .executable("apus-namesrv", ["NameServer", "ServerCommand", "ConfigurationFormat"]),
+        .executable("apus-broker", ["Broker", "ServerCommand", "ConfigurationFormat"]),
+        .executable("apus-controller", ["Controller", "ServerCommand", "ConfigurationFormat"]),
         .executable("apus-simulate", ["Simulation"]),
         .executable(
             "apus",
@@ -181,7 +184,7 @@ let package = Package(
         .tests("Compression", ["MessageFormat"]),
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
         .tests("ApusTesting", ["ApusClient"]),
-        .tests("HostileInput", ["RemotingProtocol", "MessageFormat"]),
+        .tests("HostileInput", ["HostileBytes", "RemotingProtocol", "MessageFormat"]),
         .tests("apus", ["Chaos", "MessageFormat", .arguments]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
@@ -208,17 +211,19 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// Tests/Fuzzing/run asks for it: the same sources, instrumented, and a library for libFuzzer.
+// Tests/Fuzzing/run asks for it: the same sources, instrumented, and libraries for libFuzzer.
 if Context.environment["APUS_FUZZING"] != nil {
     let instrumented = SwiftSetting.unsafeFlags([
         "-sanitize=fuzzer,address", "-assert-config", "Debug",
     ])
-    package.targets.append(
-        .target(
-            name: "ApusFuzzing", dependencies: ["HostileInput"], path: "Tests/Fuzzing/Driver",
-            swiftSettings: .strict))
-    package.products.append(
-        .library(name: "ApusFuzzing", type: .static, targets: ["ApusFuzzing"]))
+    for (targets, module) in [("All", "HostileInput"), ("Decoders", "HostileBytes")] {
+        let name = "FuzzingOf\(targets)"
+        package.targets.append(
+            .target(
+                name: name, dependencies: [.target(name: module), "HostileBytes"],
+                path: "Tests/Fuzzing/DriverOf\(targets)", swiftSettings: .strict))
+        package.products.append(.library(name: name, type: .static, targets: [name]))
+    }
     for target in package.targets { target.swiftSettings?.append(instrumented) }
 }
 

@@ -72,7 +72,9 @@ extension LayerRule {
                         "ArgumentParser", "Foundation", "Logging", "ServiceLifecycle",
                         "UnixSignals",
                     ]),
-                layers: ["Formats", "Shells", "Services", "Testing"], modules: [])
+                layers: ["Formats", "Shells", "Services", "Testing"],
+                // The flags that the servers share.
+                modules: ["ServerCommand"])
         default: nil
         }
     }

@@ -59,11 +59,12 @@ struct FiguresTests {
     }
 
     @Test("the lag of a group is what it has not committed, in each of its topics")
-    func lag() {
+    func lag() throws {
         var bench = EngineBench()
         for number in 0..<5 {
             bench.request(Requests.send("m\(number)"))
             bench.settle()
+            bench.pass(.milliseconds(100))
         }
         bench.request(Requests.commit(2))
         bench.pass(.seconds(1))
@@ -73,6 +74,38 @@ struct FiguresTests {
         #expect(lags.map(\.topic) == ["T"])
         #expect(lags.map(\.messages) == [3])
         #expect(lags.map(\.isRetry) == [false])
+        let third = try #require(lags[0].waitingSince)
+        #expect(bench.engine.figures.now.wall.milliseconds - third.milliseconds == 1_300)
+        bench.request(Requests.commit(5))
+        bench.settle()
+        let none = bench.engine.lagPortions.flatMap { bench.engine.lags(of: $0) }
+        #expect(none.map(\.messages) == [0])
+        #expect(none.map(\.waitingSince) == [nil])
+    }
+
+    @Test("transactions are counted by how they ended, delayed messages coming and going")
+    func transactionsAndDelays() throws {
+        var bench = EngineBench()
+        for (key, code) in [("K1", 8), ("K2", 12), ("K3", 8)] {
+            bench.request(Transactional.half("order", key: key))
+            bench.settle()
+            bench.request(Transactional.end(code, try #require(bench.openHalves.first)))
+            bench.settle()
+        }
+        bench.request(Requests.send("later", properties: "DELAY\u{1}1\u{2}"))
+        bench.settle()
+        bench.pass(.milliseconds(1))
+        bench.settle()
+        let due = try #require(bench.engine.figures.nextDelayedDue)
+        #expect(due.milliseconds - bench.engine.figures.now.wall.milliseconds == 999)
+        #expect(bench.engine.figures.counters.delayedAndDelivered == 0)
+        bench.pass(.seconds(1))
+        bench.settle()
+
+        let counters = bench.engine.figures.counters
+        #expect((counters.committed, counters.rolledBack, counters.givenUp) == (2, 1, 0))
+        #expect((counters.delayed, counters.delayedAndDelivered) == (1, 1))
+        #expect(bench.engine.figures.nextDelayedDue == nil)
     }
 
     @Test("many topics are counted together, beyond a bound")

@@ -35,6 +35,32 @@ struct MembershipTests {
         #expect(bench.answer(to: list)?.code == .systemError)
     }
 
+    @Test("a stranger's heartbeats fill a bounded room, and the one that is too much is refused")
+    func flood() {
+        var bench = EngineBench(EngineBench.settings(segmentBytes: 8 << 20))
+        let topics = (0..<2_000).map { number in
+            SubscriptionData(
+                topic: "T\(number)", expression: String(repeating: "x", count: 2_000),
+                expressionType: "SQL92", version: 1)
+        }
+        var codes: [ResponseCode?] = []
+        for number in 0..<12 {
+            let consumer = ConsumerData(
+                group: "G\(number)", consumeType: .passively, messageModel: .clustering,
+                consumeFromWhere: .lastOffset, subscriptions: topics, unitMode: false)
+            let data = HeartbeatData(clientID: "c", producers: [], consumers: [consumer])
+            let beat = bench.request(.request(.heartBeat, body: data.encoded))
+            bench.settle()
+            codes.append(bench.answer(to: beat)?.code)
+        }
+        #expect(codes.first == .success)
+        #expect(codes.last == .systemBusy)
+        let long = HeartbeatData(
+            clientID: String(repeating: "c", count: 256), producers: ["PG"], consumers: [])
+        let beat = bench.request(.request(.heartBeat, body: long.encoded))
+        #expect(bench.answer(to: beat)?.code == .systemError)
+    }
+
     @Test("commits of a short while share one record, and survive")
     func gatheredCommits() throws {
         var bench = EngineBench()

@@ -36,13 +36,16 @@ struct RepairTests {
         return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     }
 
-    /// In the middle of the file, through the page cache, as every reader sees it at once.
     private func flipBit(of name: String, in cluster: GroupCluster) throws {
-        let path = "\(cluster.data(of: name))/\(Self.firstSegment)"
+        try self.flipBit(of: "\(cluster.data(of: name))/\(Self.firstSegment)", at: 500_000)
+    }
+
+    /// Through the page cache, as every reader sees it at once.
+    private func flipBit(of path: String, at offset: UInt64) throws {
         let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
-        try file.seek(toOffset: 500_000)
+        try file.seek(toOffset: offset)
         let byte = try #require(try file.read(upToCount: 1)?.first)
-        try file.seek(toOffset: 500_000)
+        try file.seek(toOffset: offset)
         try file.write(contentsOf: Data([byte ^ 0x10]))
         try file.close()
     }
@@ -68,6 +71,55 @@ struct RepairTests {
             door.worker?.foundRotten(at: PhysicalOffset(500_000))
             door.worker?.turn()
         }.get()
+    }
+
+    /// Whether some pull of the topic's messages is answered with an error that says why.
+    private func meetsDamage(_ cluster: GroupCluster) async throws -> Bool {
+        for queue in try await cluster.access.route(of: "T").readableQueues(of: "T") {
+            var next = QueueOffset.zero
+            while true {
+                do throws(AccessError) {
+                    let page = try await cluster.access.pull(queue, from: next)
+                    guard page.next > next else { break }
+                    next = page.next
+                } catch {
+                    return error.isOfDamage
+                }
+            }
+        }
+        return false
+    }
+
+    @Test("nobody tells: a replica's background check finds it, and a client's pull on the master")
+    func found() async throws {
+        try await withGroup(configured: { $0.scrubBytesPerSecond = 0 }) { cluster in
+            let verdict = try await self.fill(cluster)
+            #expect(verdict.lost == 0 && verdict.acknowledged == 150)
+            let master = try #require(await cluster.master())
+            let replica = try #require(["one", "two", "three"].first { $0 != master })
+            for name in [master, replica] { #expect(await self.isSealed(name, in: cluster)) }
+            let good = try self.bytes(of: master, in: cluster)
+
+            await cluster.stop(replica)
+            let index = URL(fileURLWithPath: self.index(of: replica, in: cluster))
+            let goodIndex = try Data(contentsOf: index)
+            try self.flipBit(of: index.path, at: UInt64(goodIndex.count / 3))
+            try self.flipBit(of: replica, in: cluster)
+            try await cluster.start(replica) { $0.scrubBytesPerSecond = 16 << 20 }
+            #expect(try await self.isMended(replica, good, in: cluster))
+            let isMadeAnew = try await eventually(within: .seconds(60)) {
+                try Data(contentsOf: index) == goodIndex
+            }
+            #expect(isMadeAnew)
+
+            try self.flipBit(of: master, in: cluster)
+            #expect(try await self.meetsDamage(cluster))
+            #expect(try await self.isMended(master, good, in: cluster))
+            let isServed = try await eventually(within: .seconds(60)) {
+                try await !self.meetsDamage(cluster)
+            }
+            #expect(isServed)
+        }
     }
 
     @Test("on a replica it is mended with what the master has; on the master after it gave way")

@@ -115,6 +115,28 @@ struct ServerSettingsTests {
             try self.broker(group + "enableControllerMode=false").configuration.controllers == [])
     }
 
+    @Test("RocketMQ's words for metrics are those of the HTTP port")
+    func metrics() throws {
+        let text = """
+            metricsExporterType=PROM
+            metricsPromExporterPort=5557
+            metricsPromExporterHost=0.0.0.0
+            """
+        let file = try PropertiesFile(parsing: Array(text.utf8), name: "a.conf")
+        func check<C>(_ table: SettingsTable<C>) throws {
+            let settings = try table.resolve(file: file)
+            #expect(settings.remarks == [])
+            let values = settings.effective.filter { $0.key.hasPrefix("http") }.map(\.value)
+            #expect(values == ["5557", "0.0.0.0"])
+        }
+        try check(BrokerConfiguration.table)
+        try check(ControllerConfiguration.table)
+        try check(NameServerConfiguration.table)
+        let others = try self.broker("metricsExporterType=OTLP_GRPC").remarks
+        #expect(others.map(\.level) == [.warning])
+        #expect(others.first?.text.contains("httpPort") == true)
+    }
+
     @Test("settings reach the engine")
     func engine() throws {
         let settings = try self.broker(

@@ -178,6 +178,36 @@ struct ConsumerGroupsTests {
         self.groups.checkInvariants()
     }
 
+    @Test("what all say together is bounded; who is known stays, and a goodbye makes room")
+    mutating func bytesAreBounded() {
+        var limits = MembershipLimits()
+        limits.bytesMax = 20_000
+        self.groups = ConsumerGroups(limits: limits)
+        let many = (0..<40).map { Subscription(topic: "topic-\($0)") }
+        func beat(_ group: String, _ connection: UInt64, _ subscriptions: [Subscription]?)
+            -> ConsumerGroup?
+        {
+            _ = self.groups.heartbeat(
+                group: group,
+                member: GroupMember(connection: ConnectionKey(connection), clientID: "c"),
+                type: .passively, model: .clustering, from: .lastOffset,
+                subscriptions: subscriptions, notifyEnabled: true, at: .zero)
+            self.groups.checkInvariants()
+            return self.groups.group(group)
+        }
+        #expect(beat("A", 1, many)?.subscriptions.count == 40)
+        #expect(beat("B", 2, many) == nil, "more than there is room for")
+        #expect(self.groups.refusedCount == 1)
+        #expect(beat("A", 1, many)?.subscriptions.count == 40, "who is known stays")
+        #expect(beat("C", 2, [many[0]])?.subscriptions.count == 1)
+        let long = Subscription(topic: "T", expression: String(repeating: "x", count: 20_000))
+        #expect(beat("C", 2, [many[0], long])?.subscriptions.count == 1)
+        #expect(self.groups.refusedCount == 2)
+        _ = self.groups.closed(1)
+        self.groups.checkInvariants()
+        #expect(beat("B", 2, many)?.subscriptions.count == 40)
+    }
+
     private mutating func beat(
         _ connection: UInt64, _ client: String, group: String = "G",
         model: ConsumerGroup.MessageModel = .clustering, notify: Bool = true, at seconds: Int = 0

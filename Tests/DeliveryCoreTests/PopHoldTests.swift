@@ -4,6 +4,26 @@ import Testing
 
 @Suite("Held pops")
 struct PopHoldTests {
+    @Test("what held polls say is bounded, also when one is held again")
+    func bytesAreBounded() throws {
+        var holds = PopHold<String>(bytesMax: 100)
+        func place(_ opaque: Int32) -> PopPlace {
+            PopPlace(
+                connection: 1, opaque: opaque, group: "G", topic: "T", queueID: -1,
+                deadline: .seconds(9))
+        }
+        try holds.hold(place(1), held: "x", bytes: 60)
+        #expect(throws: PopHoldRefusal.tooMuchText(bytesMax: 100)) {
+            try holds.hold(place(2), held: "x", bytes: 60)
+        }
+        let polls = holds.wakeAll(topic: "T")
+        try holds.hold(place(3), held: "x", bytes: 100)
+        #expect(throws: PopHoldRefusal.tooMuchText(bytesMax: 100)) {
+            try holds.holdAgain(try #require(polls.first))
+        }
+        holds.checkInvariants()
+    }
+
     private var holds = PopHold<String>(countMax: 100, perKeyMax: 10, perConnectionMax: 50)
 
     @Test("a message wakes who waited longest, one pop for each message, in every group")

@@ -64,6 +64,20 @@ struct ProducerGroupsTests {
         #expect(self.groups.refusedCount == 1)
     }
 
+    @Test("what all say together is bounded, and a closed connection makes room")
+    mutating func bytesAreBounded() {
+        var limits = MembershipLimits()
+        limits.bytesMax = 2_000
+        self.groups = ProducerGroups(limits: limits)
+        for connection: UInt64 in 1...5 { self.beat(connection, "p\(connection)") }
+        #expect(self.groups.clientIDs(of: "P") == ["p1", "p2", "p3"])
+        #expect(self.groups.refusedCount == 2)
+        self.groups.closed(2)
+        self.beat(5, "p5")
+        #expect(self.groups.clientIDs(of: "P") == ["p1", "p3", "p5"])
+        self.groups.checkInvariants()
+    }
+
     private mutating func beat(
         _ connection: UInt64, _ client: String, group: String = "P", at seconds: Int = 0
     ) {

@@ -4,6 +4,26 @@ import Testing
 
 @Suite("Held pulls")
 struct PullHoldTests {
+    @Test("what held pulls say is bounded, and one that leaves makes room")
+    mutating func bytesAreBounded() {
+        var holds = PullHold<String>(bytesMax: 100)
+        func hold(_ opaque: Int32, _ bytes: Int) -> HoldID? {
+            holds.hold(
+                connection: 1, opaque: opaque, queue: QueueKey(topic: "T", queueID: 0),
+                offset: .zero, deadline: .seconds(9), held: "x", bytes: bytes)
+        }
+        let first = hold(1, 60)
+        #expect(first != nil)
+        #expect(hold(2, 60) == nil)
+        #expect(hold(3, 40) != nil)
+        holds.checkInvariants()
+        _ = first.flatMap { holds.withdraw($0) }
+        #expect(hold(4, 60) != nil)
+        holds.closed(1)
+        holds.checkInvariants()
+        #expect(hold(5, 100) != nil)
+    }
+
     private var holds = PullHold<String>(countMax: 100, perConnectionMax: 50)
     private let queue = QueueKey(topic: "T", queueID: 0)
 

@@ -1,4 +1,5 @@
 import Foundation
+import HostileBytes
 import HostileInput
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import HostileBytes
 import HostileInput
 import MessageFormat
 import RemotingProtocol

@@ -76,6 +76,20 @@ struct SeedTests {
         for name in rare { #expect(reached[name] > 0, "never reached: \(name)") }
     }
 
+    @Test("what rots is met by reading through, in one seed of eight, and mended")
+    func readsThrough() {
+        var settings = Self.plain
+        settings.faults.kinds = [.rot]
+        var reached = Probes()
+        for seed in stride(from: UInt64(6), to: 86, by: 8) where reached["segment mended"] == 0 {
+            let result = SimulationRun(seed: seed, settings: settings).run()
+            #expect(result.violation == nil, "seed \(seed)")
+            reached.add(result.probes)
+        }
+        #expect(reached["rot met by reading through"] > 0)
+        #expect(reached["segment mended"] > 0)
+    }
+
     @Test("rare branches of every workload are reached within a few seeds")
     func probesOfWorkloads() {
         let rare = [

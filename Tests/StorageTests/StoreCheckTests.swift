@@ -160,6 +160,35 @@ struct StoreCheckTests {
         #expect(report.damages.contains { $0.what.contains("known to be confirmed") })
     }
 
+    @Test("a broker that is alone does not start when its log ends before what it wrote down")
+    func lastSegmentOfLoneBrokerGone() throws {
+        try self.store.log.withStore { store in
+            try store.writeCheckpoint(
+                LogCheckpoint(
+                    logID: store.logID, confirmed: self.store.end, masterEpoch: Epoch(0)))
+        }
+        #expect(try self.store.check().log?.confirmed == self.store.end)
+        try self.store.delete(WholeStore.segment(3))
+        try self.store.delete(WholeStore.segment(2))
+        let damage = try #require(try self.store.check().damages.first)
+        #expect(damage.what.contains("known to be confirmed up to \(self.store.end.bytes)"))
+        #expect(damage.means.contains("the broker does not start"))
+    }
+
+    @Test("without its oldest segment and that one's index file a log looks shortened, and says so")
+    func oldestGone() throws {
+        try self.store.delete(WholeStore.segment(0))
+        try self.store.delete(WholeStore.index(0))
+        let report = try self.store.check()
+        #expect(report.isSound)
+        #expect(report.log?.start.bytes == Int64(WholeStore.segmentBytes))
+        #expect(
+            report.notes == [
+                "the log begins at \(WholeStore.segmentBytes): what was before it got old, or is lost"
+            ])
+        #expect(try !self.store.check(messagesMin: self.store.messages).isSound)
+    }
+
     @Test("a torn last write is no damage, unless it was confirmed")
     func torn() throws {
         let at = try #require(self.store.batches[2]?.last)

@@ -40,6 +40,21 @@ package struct ConsumerGroup: Sendable {
         self.notifyEnabled = notifyEnabled
     }
 
+    /// About how much memory it takes.
+    var bytes: Int {
+        self.subscriptions.values.reduce(512 + self.members.bytes) { $0 + $1.bytes }
+    }
+
+    /// How much more it would take with this member and what that reports; at most.
+    func growth(by member: GroupMember, _ reported: [Subscription]?) -> Int {
+        let own = member.bytes - (self.members[member.connection]?.bytes ?? 0)
+        return (reported ?? []).reduce(own) { growth, subscription in
+            let known = self.subscriptions[subscription.topic]
+            if let known, known.version >= subscription.version { return growth }
+            return growth + subscription.bytes - (known?.bytes ?? 0)
+        }
+    }
+
     /// Members of a broadcasting group share nothing, so nobody needs to hear of the others.
     var wantsNotification: Bool {
         self.notifyEnabled && self.model != .broadcasting && !self.members.isEmpty

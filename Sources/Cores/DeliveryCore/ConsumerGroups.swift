@@ -21,8 +21,11 @@ package struct ConsumerGroups: Sendable {
     /// Until then no time passed for this broker. Leases begin anew.
     private var awake = Tick.zero
 
-    /// Heartbeats that were ignored because the connection is in too many groups.
+    /// Heartbeats that were ignored: the connection is in too many groups, or all clients together
+    /// say too much.
     package private(set) var refusedCount = 0
+    /// About how much memory all groups take.
+    private var bytes = 0
 
     /// What happened since it was last taken; beyond a bound it is forgotten.
     private var changes: [MembershipChange] = []
@@ -38,11 +41,18 @@ package struct ConsumerGroups: Sendable {
         model: ConsumerGroup.MessageModel, from: ConsumerGroup.ConsumeFrom,
         subscriptions: [Subscription]?, notifyEnabled: Bool, at now: Tick
     ) -> [Effect] {
-        guard self.admit(member.connection, to: name) else { return [] }
         var group =
-            self.groups.removeValue(forKey: name)
+            self.groups[name]
             ?? ConsumerGroup(
                 name: name, type: type, model: model, from: from, notifyEnabled: notifyEnabled)
+        let growth = group.growth(by: member, subscriptions)
+        guard growth <= 0 || self.bytes + growth <= self.limits.bytesMax,
+            self.admit(member.connection, to: name)
+        else {
+            self.refusedCount += 1
+            return []
+        }
+        if let known = self.groups.removeValue(forKey: name) { self.bytes -= known.bytes }
         group.type = type
         group.model = model
         group.from = from
@@ -57,6 +67,7 @@ package struct ConsumerGroups: Sendable {
             subscriptions.map {
                 group.subscribe($0, atMost: self.limits.subscriptionsPerGroupMax)
             } ?? false
+        self.bytes += group.bytes
         self.groups[name] = group
         if membersChanged || subscriptionsChanged {
             self.note(membersChanged ? .joined : .subscriptionChanged, member, group)
@@ -103,7 +114,6 @@ package struct ConsumerGroups: Sendable {
     private mutating func admit(_ connection: ConnectionKey, to group: String) -> Bool {
         let known = self.groupsOfConnection[connection]
         if let known, !known.contains(group), known.count >= self.limits.groupsPerConnectionMax {
-            self.refusedCount += 1
             return false
         }
         self.groupsOfConnection[connection, default: []].insert(group)
@@ -116,6 +126,7 @@ package struct ConsumerGroups: Sendable {
         guard !connections.isEmpty, var group = self.groups.removeValue(forKey: name) else {
             return []
         }
+        self.bytes -= group.bytes
         for connection in connections {
             if reason == .silent { self.silent.append(.init(group: name, connection: connection)) }
             if let member = group.members.remove(connection) { self.note(reason, member, group) }
@@ -124,7 +135,10 @@ package struct ConsumerGroups: Sendable {
                 self.groupsOfConnection[connection] = nil
             }
         }
-        if !group.members.isEmpty { self.groups[name] = group }
+        if !group.members.isEmpty {
+            self.bytes += group.bytes
+            self.groups[name] = group
+        }
         return self.notification(for: group)
     }
 
@@ -178,6 +192,7 @@ extension ConsumerGroups {
     }
 
     package func checkInvariants() {
+        precondition(self.bytes == self.groups.values.reduce(0) { $0 + $1.bytes })
         for (name, group) in self.groups {
             precondition(name == group.name && !group.members.isEmpty, "no group is empty")
             group.members.checkInvariants()

@@ -36,6 +36,9 @@ package struct GroupMember: Hashable, Sendable {
         self.lease = lease
     }
 
+    /// About how much memory it takes with what belongs to it.
+    var bytes: Int { 512 + self.clientID.utf8.count + self.address.utf8.count }
+
     /// When it is given up if nothing more is heard of it. Leases begin anew at `awake`: until then
     /// heartbeats may have lain unread.
     func silentAt(after silenceMax: Duration, awake: Tick) -> Tick {
@@ -60,6 +63,9 @@ package struct MembershipLimits: Hashable, Sendable {
     package var stallMin = Duration.seconds(1)
     package var groupsPerConnectionMax = 4_096
     package var subscriptionsPerGroupMax = 4_096
+    /// What all clients together may say of themselves, about so much memory. Beyond, who is known
+    /// stays, and nobody new is taken in.
+    package var bytesMax = 64 << 20
 
     package init() {}
 }

@@ -13,6 +13,9 @@ package struct GroupMembers: Sendable {
     /// counts once.
     package private(set) var clientIDs: [String] = []
 
+    /// About how much memory the members take.
+    private(set) var bytes = 0
+
     package init() {}
 
     package var isEmpty: Bool { self.byConnection.isEmpty }
@@ -30,6 +33,7 @@ package struct GroupMembers: Sendable {
     /// Takes a member in, or refreshes it. Returns whether the set of members changed.
     mutating func insert(_ member: GroupMember) -> Bool {
         let previous = self.byConnection.updateValue(member, forKey: member.connection)
+        self.bytes += member.bytes - (previous?.bytes ?? 0)
         if let previous, previous.clientID == member.clientID { return false }
         if let previous { self.forget(clientID: previous.clientID) }
         self.order.insert(member.connection)
@@ -40,6 +44,7 @@ package struct GroupMembers: Sendable {
     /// Returns the member that left, if it was one.
     mutating func remove(_ connection: ConnectionKey) -> GroupMember? {
         guard let member = self.byConnection.removeValue(forKey: connection) else { return nil }
+        self.bytes -= member.bytes
         self.order.remove(connection)
         self.forget(clientID: member.clientID)
         return member
@@ -95,6 +100,7 @@ package struct GroupMembers: Sendable {
     }
 
     package func checkInvariants() {
+        precondition(self.bytes == self.byConnection.values.reduce(0) { $0 + $1.bytes })
         let ids = Set(self.byConnection.values.map(\.clientID))
         precondition(Set(self.clientIDs) == ids, "client ids are those of the members")
         precondition(self.clientIDs.count == ids.count, "a client id counts once")

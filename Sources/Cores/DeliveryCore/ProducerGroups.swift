@@ -11,8 +11,11 @@ package struct ProducerGroups: Sendable {
     /// Through which connections a client is here, and in how many groups each.
     private var connectionsOfClient: [String: [ConnectionKey: Int]] = [:]
 
-    /// Heartbeats that were ignored because the connection is in too many groups.
+    /// Heartbeats that were ignored: the connection is in too many groups, or all clients together
+    /// say too much.
     package private(set) var refusedCount = 0
+    /// About how much memory all members take.
+    private var bytes = 0
 
     package init(limits: MembershipLimits = MembershipLimits()) { self.limits = limits }
 
@@ -22,6 +25,12 @@ package struct ProducerGroups: Sendable {
             self.refusedCount += 1
             return
         }
+        let growth = member.bytes - (self.groups[name]?[member.connection]?.bytes ?? 0)
+        guard growth <= 0 || self.bytes + growth <= self.limits.bytesMax else {
+            self.refusedCount += 1
+            return
+        }
+        self.bytes += growth
         self.groupsOfConnection[member.connection, default: []].insert(name)
         var member = member
         member.lastSeen = now
@@ -71,7 +80,10 @@ package struct ProducerGroups: Sendable {
     }
 
     private mutating func remove(_ connection: ConnectionKey, from name: String) {
-        if let member = self.groups[name]?.remove(connection) { self.forget(member) }
+        if let member = self.groups[name]?.remove(connection) {
+            self.bytes -= member.bytes
+            self.forget(member)
+        }
         if self.groups[name]?.isEmpty == true { self.groups[name] = nil }
         self.groupsOfConnection[connection]?.remove(name)
         if self.groupsOfConnection[connection]?.isEmpty == true {
@@ -104,6 +116,7 @@ extension ProducerGroups {
     }
 
     package func checkInvariants() {
+        precondition(self.bytes == self.groups.values.reduce(0) { $0 + $1.bytes })
         let counted = self.connectionsOfClient.values.reduce(0) { $0 + $1.values.reduce(0, +) }
         precondition(counted == self.groups.values.reduce(0) { $0 + $1.count })
         for (name, members) in self.groups {

@@ -27,9 +27,15 @@ package struct PullHold<Held: Sendable>: Sendable {
     }
 
     private var index: HoldIndex
-    private var payloads: [UInt64: Held] = [:]
+    private var payloads: [UInt64: (held: Held, bytes: Int)] = [:]
+    private let bytesMax: Int
+    private var bytes = 0
 
-    package init(countMax: Int = 100_000, perConnectionMax: Int = 20_000) {
+    /// - Parameter bytesMax: of what all held pulls say beside their place, such as expressions.
+    package init(
+        countMax: Int = 100_000, perConnectionMax: Int = 20_000, bytesMax: Int = 32 << 20
+    ) {
+        self.bytesMax = bytesMax
         self.index = HoldIndex(countMax: countMax, perConnectionMax: perConnectionMax)
     }
 
@@ -43,13 +49,15 @@ package struct PullHold<Held: Sendable>: Sendable {
     /// Takes a pull in. Nil: too many are held, answer this one at once.
     package mutating func hold(
         connection: ConnectionKey, opaque: Int32, queue: QueueKey, offset: QueueOffset,
-        tagHashes: Set<Int32> = [], deadline: Tick, held: Held
+        tagHashes: Set<Int32> = [], deadline: Tick, held: Held, bytes: Int = 0
     ) -> HoldID? {
+        guard self.bytes + bytes <= self.bytesMax else { return nil }
         let place = HeldPlace(
             connection: connection, opaque: opaque, queue: queue, offset: offset,
             tagHashes: tagHashes, deadline: deadline)
         guard let id = self.index.insert(place) else { return nil }
-        self.payloads[id] = held
+        self.payloads[id] = (held, bytes)
+        self.bytes += bytes
         return HoldID(value: id)
     }
 
@@ -70,7 +78,7 @@ package struct PullHold<Held: Sendable>: Sendable {
     /// Gives back the pulls of a queue that are wanted, oldest first.
     package mutating func wake(_ queue: QueueKey, where isWanted: (Held) -> Bool) -> [Pull] {
         self.index.waiting(on: queue).compactMap { id in
-            guard let held = self.payloads[id], isWanted(held) else { return nil }
+            guard let held = self.payloads[id]?.held, isWanted(held) else { return nil }
             return self.withdraw(HoldID(value: id))
         }
     }
@@ -92,14 +100,16 @@ package struct PullHold<Held: Sendable>: Sendable {
 
     private mutating func pulls(_ entries: [HoldIndex.Entry]) -> [Pull] {
         entries.compactMap { entry in
-            self.payloads.removeValue(forKey: entry.id).map {
-                Pull(id: HoldID(value: entry.id), place: entry.place, held: $0)
+            self.payloads.removeValue(forKey: entry.id).map { payload in
+                self.bytes -= payload.bytes
+                return Pull(id: HoldID(value: entry.id), place: entry.place, held: payload.held)
             }
         }
     }
 
     package func checkInvariants() {
         precondition(self.payloads.count == self.index.count, "each held pull has its payload")
+        precondition(self.bytes == self.payloads.values.reduce(0) { $0 + $1.bytes })
         self.index.checkInvariants()
     }
 }

@@ -27,6 +27,16 @@ package struct Subscription: Hashable, Sendable {
         self.tagHashes.isEmpty || self.tagHashes.contains(tagHash)
     }
 
+    /// About how much memory its texts and tags take: a stranger says how long they are.
+    package var textBytes: Int {
+        let tags = self.tags.reduce(0) { $0 + 32 + $1.utf8.count }
+        return self.topic.utf8.count + 2 * self.expression.utf8.count + tags
+            + 32 * self.tagHashes.count
+    }
+
+    /// About how much memory it takes with what belongs to it.
+    var bytes: Int { 256 + self.textBytes }
+
     /// Whether both select the same messages, whenever they were made.
     func selectsSame(as other: Self) -> Bool {
         self.expression == other.expression && self.expressionType == other.expressionType

@@ -20,11 +20,13 @@ package struct Scrub: Sendable {
     /// Small, because clients' reads wait for the same disk.
     private static let stretchBytes = 256 << 10
     /// Between two times through all segments.
-    private static let pause = Duration.seconds(60)
+    private let pause: Duration
 
-    package init(bytesPerSecond: Int, from now: Tick) {
+    /// Begins after a quarter of the pause: what rotted while the broker was down is found soon.
+    package init(bytesPerSecond: Int, pause: Duration, from now: Tick) {
         self.bytesPerSecond = bytesPerSecond
-        self.notBefore = now + Self.pause
+        self.pause = pause
+        self.notBefore = now + pause / 4
     }
 
     /// What to read now; nil when it is not time, or there is nothing. One at a time.
@@ -38,7 +40,7 @@ package struct Scrub: Sendable {
         }
         guard let segment = found else {
             self.position = nil
-            self.notBefore = now + Self.pause
+            self.notBefore = now + self.pause
             return nil
         }
         self.isReading = true

@@ -37,6 +37,8 @@ package struct SegmentMap: Sendable {
     package var all: [Segment] { Array(self.segments) }
     package var oldest: Segment? { self.segments.first }
     package var active: Segment? { self.segments.last }
+    /// Segments whose entries are in memory, the one that is written included.
+    package var unsealedCount: Int { self.segments.reduce(0) { $1.state == .sealed ? $0 : $0 + 1 } }
     /// Start of the youngest segment that is known by its index file.
     package var lastSealed: PhysicalOffset? {
         self.segments.last { $0.state == .sealed }?.base
@@ -58,6 +60,11 @@ package struct SegmentMap: Sendable {
     /// Behind the last batch of the segment at `base`, as far as that is known.
     package func end(of base: PhysicalOffset) -> PhysicalOffset? {
         self.segments.first { $0.base == base }?.end
+    }
+
+    /// Store time of the youngest message of the segment at `base`.
+    package func youngest(of base: PhysicalOffset) -> Timestamp? {
+        self.segments.first { $0.base == base }?.youngest
     }
 
     package mutating func touched(_ base: PhysicalOffset, at time: Timestamp) {

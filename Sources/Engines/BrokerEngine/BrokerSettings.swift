@@ -15,6 +15,8 @@ package struct BrokerSettings: Sendable {
     package var retention = Retention()
     /// Full segments are read through at this rate, so that rot is found; 0: they are not.
     package var scrubBytesPerSecond = 0
+    /// Between two times through all of them.
+    package var scrubPause = Duration.seconds(20)
     /// What an earlier engine on the same log knew to be damaged.
     package var repair = SegmentRepair()
 

@@ -1,3 +1,4 @@
+import DeliveryCore
 import LogCore
 package import MetricsFormat
 package import RemotingProtocol
@@ -14,6 +15,13 @@ package struct BrokerCounters: Sendable {
     /// Messages that were handed to the writer together.
     package private(set) var messagesOfBatch = Histogram(
         bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096])
+    /// Transactions by how they ended.
+    package private(set) var committed: Int64 = 0
+    package private(set) var rolledBack: Int64 = 0
+    package private(set) var givenUp: Int64 = 0
+    /// Messages that were put aside until their time, and those that were delivered then.
+    package private(set) var delayed: Int64 = 0
+    package private(set) var delayedAndDelivered: Int64 = 0
     private(set) var incoming = IncomingTraffic()
     private(set) var outgoing = OutgoingTraffic()
     private var messagesSubmitted: Int64 = 0
@@ -39,6 +47,18 @@ package struct BrokerCounters: Sendable {
         self.messagesSubmitted = self.messagesPut
         if messages > 0 { self.messagesOfBatch.observe(messages) }
     }
+
+    mutating func ended(_ outcome: TransactionOutcome) {
+        switch outcome {
+        case .committed: self.committed += 1
+        case .rolledBack: self.rolledBack += 1
+        case .givenUp: self.givenUp += 1
+        }
+    }
+
+    mutating func parked() { self.delayed += 1 }
+
+    mutating func delivered() { self.delayedAndDelivered += 1 }
 
     mutating func refused(_ code: ResponseCode) { self.refusals[code, default: 0] += 1 }
 }

@@ -10,7 +10,13 @@ extension BrokerEngine {
         self.holds.hold(
             connection: ConnectionKey(job.caller.connection.value), opaque: job.caller.opaque,
             queue: job.queueKey, offset: job.offset, tagHashes: job.filter.tagHashes,
-            deadline: deadline, held: job) != nil
+            deadline: deadline, held: job,
+            bytes: Self.heldBytes(job.filter, isCompiled: job.expression != nil)) != nil
+    }
+
+    /// What a waiting request's filter takes; a compiled expression some times its text.
+    static func heldBytes(_ filter: Subscription, isCompiled: Bool) -> Int {
+        filter.textBytes + (isCompiled ? 8 * filter.expression.utf8.count : 0)
     }
 
     /// Messages have become visible in these queues.

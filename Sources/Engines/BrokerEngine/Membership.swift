@@ -5,9 +5,16 @@ import RemotingProtocol
 // Who is there: heartbeats, group members, queue locks.
 extension BrokerEngine {
     private static let groupsPerHeartbeatMax = 1_024
+    /// It is told to all members of a group, and kept in the group's history.
+    private static let clientIDBytesMax = 255
 
     mutating func heartbeat(_ command: ReceivedCommand, from caller: Caller) throws {
         let data = try HeartbeatData(bodyOf: command)
+        guard data.clientID.utf8.count <= Self.clientIDBytesMax else {
+            throw Refusal(
+                .systemError, "a client id has at most \(Self.clientIDBytesMax) bytes")
+        }
+        let refused = self.producers.refusedCount + self.consumers.refusedCount
         let member = GroupMember(
             connection: ConnectionKey(caller.connection.value), clientID: data.clientID,
             language: caller.language.rawValue, version: caller.version,
@@ -35,6 +42,10 @@ extension BrokerEngine {
             }
         }
         if let problem { throw problem }
+        guard self.producers.refusedCount + self.consumers.refusedCount == refused else {
+            throw Refusal(
+                .systemBusy, "clients are in too many groups, or subscribe to too much, together")
+        }
         self.succeed(caller, ["IS_SUB_CHANGE": "true"])
     }
 

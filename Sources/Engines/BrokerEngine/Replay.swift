@@ -26,7 +26,8 @@ extension BrokerEngine {
         self.locks = OrderLocks(countMax: settings.delivery.locksMax)
         self.holds = PullHold()
         self.group = settings.group.map(GroupStanding.init(_:))
-        self.scrub = Scrub(bytesPerSecond: settings.scrubBytesPerSecond, from: now.tick)
+        self.scrub = Scrub(
+            bytesPerSecond: settings.scrubBytesPerSecond, pause: settings.scrubPause, from: now.tick)
         self.repair = settings.repair
         self.now = now
         self.offsetsGatheredAt = now.tick

@@ -1,9 +1,9 @@
 import ArgumentParser
 import ConfigurationFormat
-import ConfigurationSources
 import Controller
 import Glibc
 import Logging
+import ServerCommand
 import ServiceLifecycle
 import UnixSignals
 
@@ -26,43 +26,23 @@ struct ApusController: AsyncParsableCommand {
             stop, 64 bad usage or configuration, 70 internal error, 74 disk error.
             """)
 
-    @Option(name: [.customShort("c"), .long], help: "Configuration file (key=value lines).")
-    var config: String?
     @Option(help: "This controller's name among the peers.")
     var id: String?
     @Option(help: "All controllers of the group, as \"name-host:port;name-host:port\".")
     var peers: String?
     @Option(help: "Directory of the Raft log.")
     var data: String?
-    @Option(help: "Address to listen on. Default: the host that the peers know.")
-    var listen: String?
-    @Option(
-        help: ArgumentHelp(
-            "Port of /healthz, /readyz and /metrics: 0 for any that is free, off for none.",
-            discussion: "Default: 8089, or none if that is taken.", valueName: "port"))
-    var httpPort: String?
-    @Option(help: "Address of that port. Default: 127.0.0.1.")
-    var httpListen: String?
-    @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error.")
-    var logLevel: String?
-    @Option(help: ArgumentHelp("Any setting; may be repeated.", valueName: "key=value"))
-    var set: [String] = []
-    @Flag(
-        name: [.customShort("p"), .long],
-        help: "Print all settings in force, and who says so, as a configuration file; then exit.")
-    var printConfig = false
+    @OptionGroup var server: ServerOptions
 
     func run() async throws {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "controller")
         do {
-            let settings = try self.arguments().resolve(ControllerConfiguration.table)
+            let settings = try self.server.resolve(ControllerConfiguration.table, self.flags)
             let configuration = settings.configuration
             logger.logLevel = configuration.logLevel
-            for remark in settings.remarks {
-                logger.log(level: remark.level == .info ? .info : .warning, "\(remark.text)")
-            }
-            if self.printConfig { return print(settings.text, terminator: "") }
+            self.server.log(settings, to: logger)
+            if self.server.printConfig { return print(settings.text, terminator: "") }
             let controller = Controller(configuration: configuration, logger: logger) {
                 id, address in
                 print("ready \(id) \(address) pid \(getpid())")
@@ -89,16 +69,10 @@ struct ApusController: AsyncParsableCommand {
         return Controller.isDiskFailure(error) ? EX_IOERR : EX_SOFTWARE
     }
 
-    private func arguments() throws(ConfigurationProblems) -> ServerArguments {
-        var arguments = ServerArguments(file: self.config)
-        arguments.add("--id", for: "controllerSelfId", self.id)
-        arguments.add("--peers", for: "controllerPeers", self.peers)
-        arguments.add("--data", for: "controllerStorePath", self.data)
-        arguments.add("--listen", for: "bindAddress", self.listen)
-        arguments.add("--http-port", for: "httpPort", self.httpPort)
-        arguments.add("--http-listen", for: "httpAddress", self.httpListen)
-        arguments.add("--log-level", for: "logLevel", self.logLevel)
-        try arguments.add("--set", pairs: self.set)
-        return arguments
+    private var flags: [ServerOptions.OwnFlag] {
+        [
+            ("--id", "controllerSelfId", self.id), ("--peers", "controllerPeers", self.peers),
+            ("--data", "controllerStorePath", self.data),
+        ]
     }
 }

@@ -58,6 +58,7 @@ struct DiskCommand: AsyncParsableCommand {
             reports.append(report)
             if self.markdown, report.outcome != .skipped {
                 show("\(report.markdown)\n")
+                say(report.summary)
             } else if !self.json {
                 show(report.text)
             }

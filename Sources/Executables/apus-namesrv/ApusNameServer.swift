@@ -1,9 +1,9 @@
 import ArgumentParser
 import ConfigurationFormat
-import ConfigurationSources
 import Glibc
 import Logging
 import NameServer
+import ServerCommand
 import ServiceLifecycle
 import UnixSignals
 
@@ -25,67 +25,31 @@ struct ApusNameServer: AsyncParsableCommand {
             cannot run.
             """)
 
-    @Option(name: [.customShort("c"), .long], help: "Configuration file (key=value lines).")
-    var config: String?
-
-    @Option(help: "The address to listen on. Default: 127.0.0.1.")
-    var listen: String?
-
     @Option(help: "The port to listen on, 0 for any free one. Default: 9876.")
     var port: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "Port of /healthz, /readyz and /metrics: 0 for any that is free, off for none.",
-            discussion: "Default: 8087, or none if that is taken.", valueName: "port"))
-    var httpPort: String?
-
-    @Option(help: "Address of that port. Default: 127.0.0.1.")
-    var httpListen: String?
-
-    @Option(help: "Least level of log lines: trace, debug, info, notice, warning, error.")
-    var logLevel: String?
-
-    @Option(help: ArgumentHelp("Any setting; may be repeated.", valueName: "key=value"))
-    var set: [String] = []
-
-    @Flag(
-        name: [.customShort("p"), .long],
-        help: "Print all settings in force, and who says so, as a configuration file; then exit.")
-    var printConfig = false
+    @OptionGroup var server: ServerOptions
 
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "apus-namesrv")
         let settings: ResolvedSettings<NameServerConfiguration>
         do {
-            settings = try self.arguments().resolve(NameServerConfiguration.table)
+            settings = try self.server.resolve(
+                NameServerConfiguration.table, [("--port", "listenPort", self.port)])
         } catch {
             error.problems.forEach(Self.complain)
             throw ExitCode(EX_USAGE)
         }
         logger.logLevel = settings.configuration.logLevel
-        for remark in settings.remarks {
-            logger.log(level: remark.level == .info ? .info : .warning, "\(remark.text)")
-        }
-        if self.printConfig { return print(settings.text, terminator: "") }
+        self.server.log(settings, to: logger)
+        if self.server.printConfig { return print(settings.text, terminator: "") }
         do {
             try await Self.serve(settings.configuration, logger: logger)
         } catch {
             Self.complain(error)
             throw ExitCode(error is NameServerError ? EX_USAGE : EX_SOFTWARE)
         }
-    }
-
-    private func arguments() throws(ConfigurationProblems) -> ServerArguments {
-        var arguments = ServerArguments(file: self.config)
-        arguments.add("--listen", for: "bindAddress", self.listen)
-        arguments.add("--port", for: "listenPort", self.port)
-        arguments.add("--http-port", for: "httpPort", self.httpPort)
-        arguments.add("--http-listen", for: "httpAddress", self.httpListen)
-        arguments.add("--log-level", for: "logLevel", self.logLevel)
-        try arguments.add("--set", pairs: self.set)
-        return arguments
     }
 
     private static func serve(_ configuration: NameServerConfiguration, logger: Logger) async throws

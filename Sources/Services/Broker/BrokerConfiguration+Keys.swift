@@ -36,8 +36,8 @@ extension BrokerConfiguration {
         Key(
             "haListenPort", \.replicationPort, orNothing: .number(1...65_535),
             inForce: { $0.replicationListenPort }),
-        Key("httpPort", \.monitor.port, .monitorPort),
-        Key("httpAddress", \.monitor.host, .text),
+        Key("httpPort", \.monitor.port, .monitorPort, aliases: ["metricsPromExporterPort"]),
+        Key("httpAddress", \.monitor.host, .text, aliases: ["metricsPromExporterHost"]),
     ]
 
     private static let group: [Key] = [
@@ -155,6 +155,7 @@ extension BrokerConfiguration {
         FixedSetting("recallMessageEnable", "true", "delayed messages can always be recalled"),
         FixedSetting("rejectTransactionMessage", "false", "transactions are always taken"),
         FixedSetting("brokerPermission", "6", "topics have permissions, brokers have not"),
+        .metricsExporterType,
         FixedSetting("aclEnable", "false", Self.noAccessControl),
         FixedSetting("authenticationEnabled", "false", Self.noAccessControl),
         FixedSetting("authorizationEnabled", "false", Self.noAccessControl),

@@ -29,8 +29,8 @@ extension ControllerConfiguration {
         Key(
             "listenPort", \.listenPort, orNothing: .number(1...65_534),
             inForce: { $0.own?.endpoint.port }),
-        Key("httpPort", \.monitor.port, .monitorPort),
-        Key("httpAddress", \.monitor.host, .text),
+        Key("httpPort", \.monitor.port, .monitorPort, aliases: ["metricsPromExporterPort"]),
+        Key("httpAddress", \.monitor.host, .text, aliases: ["metricsPromExporterHost"]),
         Key("controllerStorePath", \.dataDirectory, .text),
         Key("logLevel", \.logLevel, .choice(of: Logger.Level.allCases.map { ($0.rawValue, $0) })),
     ]
@@ -40,6 +40,7 @@ extension ControllerConfiguration {
             "enableElectUncleanMaster", "false",
             "what is acknowledged is given up only by an operator: apus broker elect --force"),
         FixedSetting("notifyBrokerRoleChanged", "true", "brokers always hear of it"),
+        .metricsExporterType,
     ]
 
     private var own: (id: String, endpoint: ControllerEndpoint)? { try? self.checkedSelf() }

@@ -35,8 +35,8 @@ extension NameServerConfiguration {
     private static let keys: [Key] = [
         Key("bindAddress", \.host, .text),
         Key("listenPort", \.port, .number(0...65_535)),
-        Key("httpPort", \.monitor.port, .monitorPort),
-        Key("httpAddress", \.monitor.host, .text),
+        Key("httpPort", \.monitor.port, .monitorPort, aliases: ["metricsPromExporterPort"]),
+        Key("httpAddress", \.monitor.host, .text, aliases: ["metricsPromExporterHost"]),
         Key("orderMessageEnable", \.settings.orderMessageEnable, .flag),
         Key("supportActingMaster", \.settings.supportActingMaster, .flag),
         Key(
@@ -47,7 +47,8 @@ extension NameServerConfiguration {
     private static let fixed: [FixedSetting<NameServerConfiguration>] = [
         FixedSetting(
             "enableControllerInNamesrv", "false",
-            "controllers are processes of their own: apus-controller")
+            "controllers are processes of their own: apus-controller"),
+        .metricsExporterType,
     ]
 }
 

@@ -18,3 +18,16 @@ extension SettingForm<MonitorAddress.Port> {
             })
     }
 }
+
+extension FixedSetting {
+    /// RocketMQ's word for who gets the metrics, as a name or as its number.
+    package static var metricsExporterType: Self {
+        FixedSetting("metricsExporterType") { value, _ in
+            switch value.uppercased() {
+            case "PROM", "2": .fine
+            case "DISABLE", "0": .noEffect("metrics are told on httpPort; off for none")
+            default: .noEffect("metrics are told on httpPort, in the form of Prometheus only")
+            }
+        }
+    }
+}

@@ -27,6 +27,18 @@ extension LogStore {
         }
     }
 
+    /// Why the index file of the segment at `base` is of no use, all of it read; nil: it is whole.
+    package func indexDamage(_ base: PhysicalOffset) -> String? {
+        do {
+            guard let reader = try self.openIndex(base) else { return "it is missing" }
+            try reader.forEachEntry { _, _ in }
+            try reader.checkKeys()
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
     /// Deletes the index file of the segment at `base`, if there is one.
     package func deleteIndex(_ base: PhysicalOffset) throws(StorageError) {
         try self.deleteIndexes([base])

@@ -109,7 +109,8 @@ struct ClusterLayout {
             morePorts: self.isControlled ? [port + 1] : [], group: group, settings: settings,
             dataDirectory: data,
             diskMebibytes: group == Self.groupName(0) ? self.options.diskMebibytes : nil,
-            clockLibrary: self.options.clockLibrary
+            clockLibrary: self.options.clockLibrary,
+            environment: self.options.brokerEnvironment?[name]
         ).telling(at: port + 2)
     }
 }

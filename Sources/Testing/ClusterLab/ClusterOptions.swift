@@ -24,6 +24,8 @@ package struct ClusterOptions: Hashable, Codable, Sendable {
     package var clockLibrary: String?
     /// Further lines for the brokers' configuration files.
     package var brokerSettings: [String: String]?
+    /// Variables of a broker's process, as `NAME=value`, by its name.
+    package var brokerEnvironment: [String: [String]]?
     /// Names the network that the nodes live in; nil: the machine's loopback.
     package var network: String?
 

@@ -34,6 +34,8 @@ package struct NodePlan: Hashable, Codable, Sendable {
 
     /// A library to preload that moves the node's wall clock; nil: the machine's clock.
     package var clockLibrary: String?
+    /// Variables of the process, as `NAME=value`.
+    package var environment: [String]?
 
     /// The node file under `cluster/` that the node's own file starts from.
     var template: String {

@@ -67,6 +67,7 @@ package struct Node: Sendable {
     private var environment: [String] {
         let clock = self.plan.clockLibrary.map { WallClock(of: self).environment(library: $0) }
         return Self.settingVariables.flatMap { ["-u", $0] } + (clock ?? [])
+            + (self.plan.environment ?? [])
     }
 
     private static let settingVariables: [String] = {

@@ -21,6 +21,15 @@ package struct NodeLog: Hashable, Sendable {
         return text.split(separator: "\n").suffix(lines).map(String.init)
     }
 
+    /// The last line that names a failure, without what stands before the message.
+    static func lastWords(of text: String) -> String {
+        let lines = text.split(separator: "\n")
+        let last = lines.last { $0.contains(" critical ") || $0.contains(" error ") } ?? lines.last
+        return last.map { line in
+            line.split(separator: "]", maxSplits: 1).last.map(String.init) ?? String(line)
+        } ?? "nothing"
+    }
+
     /// What was written from this byte on.
     package func read(from offset: Int) -> String {
         String(decoding: self.bytes(from: offset), as: UTF8.self)

@@ -1,3 +1,4 @@
+import HostileBytes
 package import BrokerEngine
 import DeliveryCore
 import LogCore

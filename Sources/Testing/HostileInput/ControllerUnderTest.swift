@@ -1,3 +1,4 @@
+import HostileBytes
 import ControllerCore
 import ControllerEngine
 import MessageFormat

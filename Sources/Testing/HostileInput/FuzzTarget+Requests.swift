@@ -1,3 +1,4 @@
+import HostileBytes
 import MessageFormat
 import NIOCore
 import NameServerEngine

@@ -1,3 +1,4 @@
+import HostileBytes
 import ClientEngine
 import Compression
 import DeliveryCore

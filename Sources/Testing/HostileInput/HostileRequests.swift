@@ -1,3 +1,4 @@
+import HostileBytes
 import RemotingProtocol
 
 /// Requests that a fuzzer's bytes choose: each an honest one with some of its fields exchanged.

@@ -31,6 +31,7 @@ package enum PopPatience: Hashable, Sendable {
 package enum PopHoldRefusal: Error, Hashable, Sendable {
     case keyFull(countMax: Int)
     case full(countMax: Int)
+    case tooMuchText(bytesMax: Int)
     case connectionFull(countMax: Int)
 }
 
@@ -84,14 +85,20 @@ package struct PopHold<Held: Sendable>: Sendable {
         package let id: HoldID
         package let place: PopPlace
         package let held: Held
+        fileprivate let bytes: Int
     }
 
     private var index: PopHoldIndex
-    private var payloads: [UInt64: Held] = [:]
+    private var payloads: [UInt64: (held: Held, bytes: Int)] = [:]
+    private let bytesMax: Int
+    private var bytes = 0
 
+    /// - Parameter bytesMax: of what all held polls say beside their place, such as expressions.
     package init(
-        countMax: Int = 100_000, perKeyMax: Int = 1_024, perConnectionMax: Int = 20_000
+        countMax: Int = 100_000, perKeyMax: Int = 1_024, perConnectionMax: Int = 20_000,
+        bytesMax: Int = 32 << 20
     ) {
+        self.bytesMax = bytesMax
         self.index = PopHoldIndex(
             countMax: countMax, perKeyMax: perKeyMax, perConnectionMax: perConnectionMax)
     }
@@ -111,17 +118,30 @@ package struct PopHold<Held: Sendable>: Sendable {
 
     @discardableResult
     package mutating func hold(
-        _ place: PopPlace, held: Held
+        _ place: PopPlace, held: Held, bytes: Int = 0
     ) throws(PopHoldRefusal) -> HoldID {
+        try self.checkRoom(for: bytes)
         let id = try self.index.insert(place)
-        self.payloads[id] = held
+        self.keep(held, bytes, as: id)
         return HoldID(value: id)
     }
 
     /// A poll that woke for nothing waits on, before those that came after it.
     package mutating func holdAgain(_ poll: Poll) throws(PopHoldRefusal) {
+        try self.checkRoom(for: poll.bytes)
         _ = try self.index.insert(poll.place, as: poll.id.value)
-        self.payloads[poll.id.value] = poll.held
+        self.keep(poll.held, poll.bytes, as: poll.id.value)
+    }
+
+    private func checkRoom(for bytes: Int) throws(PopHoldRefusal) {
+        guard self.bytes + bytes <= self.bytesMax else {
+            throw .tooMuchText(bytesMax: self.bytesMax)
+        }
+    }
+
+    private mutating func keep(_ held: Held, _ bytes: Int, as id: UInt64) {
+        self.payloads[id] = (held, bytes)
+        self.bytes += bytes
     }
 
     /// Messages with these tag hashes became visible in a queue. Gives back who gets to look,
@@ -163,14 +183,18 @@ package struct PopHold<Held: Sendable>: Sendable {
 
     private mutating func polls(_ entries: [PopHoldIndex.Entry]) -> [Poll] {
         entries.compactMap { entry in
-            self.payloads.removeValue(forKey: entry.id).map {
-                Poll(id: HoldID(value: entry.id), place: entry.place, held: $0)
+            self.payloads.removeValue(forKey: entry.id).map { payload in
+                self.bytes -= payload.bytes
+                return Poll(
+                    id: HoldID(value: entry.id), place: entry.place, held: payload.held,
+                    bytes: payload.bytes)
             }
         }
     }
 
     package func checkInvariants() {
         precondition(self.payloads.count == self.index.count, "each held poll has its payload")
+        precondition(self.bytes == self.payloads.values.reduce(0) { $0 + $1.bytes })
         self.index.checkInvariants()
     }
 }

@@ -53,6 +53,7 @@ extension BrokerEngine {
             copying: message, to: queue, storeHost: self.settings.storeHost)
         do {
             _ = try self.place(draft, body: message.body, properties: message.propertiesBytes)
+            self.counters.delivered()
         } catch {
             self.effects.append(
                 .warn("a delayed message for \(queue.topic) could not be delivered: \(error)"))

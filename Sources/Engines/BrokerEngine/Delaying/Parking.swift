@@ -25,6 +25,7 @@ extension BrokerEngine {
         draft.queueID = DelayParking.queue.queueID
         let appended = try self.place(
             draft, body: body, properties: parked, stamp: stamp, with: records)
+        self.counters.parked()
         return (appended, due)
     }
 

@@ -68,6 +68,9 @@ package struct BrokerFigures: Sendable {
     package var poppedMessages: Int
     package var openTransactions: Int
     package var delayedMessages: Int64
+    /// When the next of them is due; before now: it is late. Nil: nothing waits, or the broker is
+    /// looking for the earliest ones.
+    package var nextDelayedDue: Timestamp?
 }
 
 extension BrokerEngine {
@@ -87,7 +90,8 @@ extension BrokerEngine {
             heldPulls: self.holds.count, heldPops: self.polls.count,
             poppedMessages: self.delivery.pops.inFlight,
             openTransactions: self.delivery.transactions.table.count,
-            delayedMessages: self.delivery.delays.pendingCount)
+            delayedMessages: self.delivery.delays.pendingCount,
+            nextDelayedDue: self.delivery.delays.nextDue)
     }
 
     private var replicaFigures: [BrokerFigures.Replica] {

@@ -1,6 +1,6 @@
 import DeliveryCore
 import LogCore
-import MessageFormat
+package import MessageFormat
 
 /// How far a group is behind in one topic.
 package struct ConsumerLag: Hashable, Sendable {
@@ -14,6 +14,9 @@ package struct ConsumerLag: Hashable, Sendable {
     package var messages: Int64
     /// Of those, popped and not acknowledged yet.
     package var inFlight: Int64
+    /// When the oldest of them was stored, or, if it lies in a full segment, that segment's youngest
+    /// message: it has waited at least since then.
+    package var waitingSince: Timestamp?
 }
 
 /// Groups and topics whose queues are few enough to be looked at in one go.
@@ -60,7 +63,11 @@ extension BrokerEngine {
             for queueID in 0..<config.readQueues {
                 let key = QueueKey(topic: pair.topic, queueID: queueID)
                 guard let number = self.queues.number(of: key) else { continue }
-                lag.messages += self.lag(behind: offsets[queueID], in: number)
+                let messages = self.lag(behind: offsets[queueID], in: number)
+                lag.messages += messages
+                if messages > 0, let time = self.storeTime(of: offsets[queueID], in: number) {
+                    lag.waitingSince = min(lag.waitingSince ?? time, time)
+                }
                 lag.inFlight += Int64(
                     self.delivery.pops.inFlight(
                         PopKey(group: pair.group, topic: pair.topic, queueID: queueID)))
@@ -72,5 +79,15 @@ extension BrokerEngine {
     private func lag(behind offset: QueueOffset?, in number: QueueNumber) -> Int64 {
         let start = self.queues[number].minOffset
         return max(0, self.queues[number].visibleEnd.value - max(offset ?? start, start).value)
+    }
+
+    /// Of the message at `offset`, without a look at the disk.
+    private func storeTime(of offset: QueueOffset?, in number: QueueNumber) -> Timestamp? {
+        let start = self.queues[number].minOffset
+        switch self.queues[number].place(of: max(offset ?? start, start)) {
+        case .memory(let entries): return entries.first?.storeTimestamp
+        case .file(let run): return self.segments.youngest(of: run.segment)
+        case .none: return nil
+        }
     }
 }

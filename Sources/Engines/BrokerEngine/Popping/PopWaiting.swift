@@ -40,7 +40,9 @@ extension BrokerEngine {
                         queueID: ask.queueID,
                         tagHashes: ask.expression == nil ? ask.filter.tagHashes : [],
                         isNotification: ask.purpose == .notification, deadline: deadline),
-                    held: ask)
+                    held: ask,
+                    bytes: ask.attemptID.utf8.count
+                        + Self.heldBytes(ask.filter, isCompiled: ask.expression != nil))
             }
             return .waits
         } catch {

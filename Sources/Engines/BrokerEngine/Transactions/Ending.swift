@@ -87,6 +87,7 @@ extension BrokerEngine {
     /// Says in the log that the transaction is over. Reserve room before.
     mutating func end(_ half: HalfMessage, _ outcome: TransactionOutcome) {
         _ = self.append(self.delivery.transactions.ended(half.offset, outcome))
+        self.counters.ended(outcome)
     }
 
     static let endedRecordBytesMax = StateRecord.headerCount + 16

@@ -43,7 +43,7 @@ final class BrokerMonitor: MonitorSource {
         guard let figures = try? await self.door.loop.submit({ self.door.worker?.figures }).get()
         else { return MetricPage() }
         var page = figures.page
-        page.append(ConsumerLag.page(await self.lags()))
+        page.append(ConsumerLag.page(await self.lags(), at: figures.engine.now.wall))
         return page.labelled(self.labels)
     }
 

@@ -11,6 +11,7 @@ extension WorkerFigures {
         self.traffic(&page)
         self.storage(&page)
         self.clients(&page)
+        self.transactionsAndDelays(&page)
         page.append(self.ownPage)
         return page
     }
@@ -101,8 +102,36 @@ extension WorkerFigures {
             "rocketmq_half_messages", "Messages of transactions that are open.",
             MetricSample(self.engine.openTransactions))
         page.gauge(
-            "rocketmq_timing_messages", "Delayed messages that are not due yet.",
+            "rocketmq_timing_messages", "Delayed messages that are not delivered yet.",
             MetricSample(self.engine.delayedMessages))
+    }
+
+    private func transactionsAndDelays(_ page: inout MetricPage) {
+        let counters = self.engine.counters
+        page.counter(
+            "rocketmq_commit_messages_total", "Transactions that were committed since the start.",
+            MetricSample(counters.committed))
+        page.counter(
+            "rocketmq_rollback_messages_total",
+            "Transactions that were rolled back since the start.",
+            MetricSample(counters.rolledBack))
+        page.counter(
+            "apus_transactions_given_up_total",
+            "Transactions that nobody decided about, since the start.",
+            MetricSample(counters.givenUp))
+        page.counter(
+            "rocketmq_timer_enqueue_total", "Messages put aside until their time, since the start.",
+            MetricSample(counters.delayed))
+        page.counter(
+            "rocketmq_timer_dequeue_total", "Delayed messages delivered since the start.",
+            MetricSample(counters.delayedAndDelivered))
+        let late = self.engine.nextDelayedDue.map {
+            self.engine.now.wall.milliseconds - $0.milliseconds
+        }
+        page.gauge(
+            "rocketmq_timer_dequeue_latency",
+            "Milliseconds that the next delayed message is late; 0 while none is.",
+            MetricSample(max(0, late ?? 0)))
     }
 }
 
@@ -116,12 +145,19 @@ extension WorkerFigures {
 }
 
 extension ConsumerLag {
-    static func page(_ lags: [ConsumerLag]) -> MetricPage {
+    static func page(_ lags: [ConsumerLag], at now: Timestamp) -> MetricPage {
         var page = MetricPage()
         page.add(
             .gauge, "rocketmq_consumer_lag_messages",
             "Messages that a group has not consumed, those with its consumers included.",
             lags.map { $0.sample($0.messages) })
+        page.add(
+            .gauge, "rocketmq_consumer_lag_latency",
+            "Milliseconds since the oldest of those was stored; 0 if there is none.",
+            lags.map { lag in
+                lag.sample(
+                    lag.waitingSince.map { max(0, now.milliseconds - $0.milliseconds) } ?? 0)
+            })
         page.add(
             .gauge, "rocketmq_consumer_ready_messages",
             "Messages that wait for a consumer of the group.",

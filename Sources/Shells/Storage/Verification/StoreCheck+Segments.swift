@@ -10,8 +10,7 @@ extension StoreCheck {
         guard let active = bases.last(where: { self.opensWithSnapshot($0, in: store) }) else {
             return self.checkLogWithoutSnapshot(store)
         }
-        self.ledger.knowsBeginnings =
-            bases[0] == .zero || self.opensWithSnapshot(bases[0], in: store)
+        self.ledger.knowsBeginnings = bases[0] == .zero
         self.report.log?.start = bases[0]
         self.report.log?.end = active
         for base in bases {
@@ -182,6 +181,8 @@ extension StoreCheck {
                 for (key, end) in try self.rules.queueEnds(kind, payload) {
                     self.tell(self.ledger.reached(key, end), at: position, in: walk.facts.base)
                 }
+                // From the end of a whole snapshot on every queue is known.
+                if kind == self.rules.snapshotEnd { self.ledger.knowsBeginnings = true }
             }
         }
         try self.checkPadding(header, in: store, walk)

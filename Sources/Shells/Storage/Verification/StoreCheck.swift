@@ -86,6 +86,7 @@ package struct StoreCheck {
             self.report.log = LogFacts(
                 logID: identity.logID, segmentBytes: identity.segmentBytes)
             self.checkLog(identity)
+            self.noteStart()
             self.checkConfirmed(identity)
         }
         self.checkBounds(messagesMin)
@@ -105,6 +106,13 @@ package struct StoreCheck {
                         + "restore this file from a copy: the messages may all be there"))
             return nil
         }
+    }
+
+    /// Old segments go from the front, and so does a lost one: no file says which it was.
+    private mutating func noteStart() {
+        guard let start = self.report.log?.start, start > .zero else { return }
+        self.report.note(
+            "the log begins at \(start.bytes): what was before it got old, or is lost")
     }
 
     private mutating func isBeingThrownAway() -> Bool {
@@ -176,8 +184,10 @@ package struct StoreCheck {
                 "commitlog", at: nil,
                 "the log ends at \(log.end.bytes), but is known to be confirmed up to "
                     + "\(confirmed.bytes)",
-                means: "acknowledged messages are gone from this copy; in a group the broker "
-                    + "fetches them from its master"))
+                means: "acknowledged messages are gone from this copy; "
+                    + (log.masterEpoch == Epoch(0)
+                        ? "the broker does not start: restore one, or delete \(name) to go on "
+                            + "without them" : "the broker fetches them from its master")))
     }
 
     private mutating func checkBounds(_ messagesMin: Int?) {

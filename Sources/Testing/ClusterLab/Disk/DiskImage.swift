@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// A disk in a file, mounted, whose power can be cut and whose state can be copied at any instant.
@@ -78,6 +79,17 @@ struct DiskImage: Hashable, Sendable {
             throw LabError.failed(
                 "cannot shut \(self.path) down: \(String(cString: strerror(errno)))")
         }
+    }
+
+    /// Deletes all that is on it, for good: a power cut does not bring it back.
+    func clear() throws {
+        let root = open(self.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard root >= 0 else { throw LabError.failed("cannot open \(self.path)") }
+        defer { close(root) }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: self.path)) ?? [] {
+            try FileTree.delete("\(self.path)/\(name)")
+        }
+        guard fsync(root) == 0 else { throw LabError.failed("cannot flush \(self.path)") }
     }
 
     /// What is on this disk now, as another disk that is not mounted yet.

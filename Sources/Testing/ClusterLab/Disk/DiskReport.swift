@@ -72,6 +72,11 @@ extension DiskReport {
         guard self.outcome != .skipped else {
             return "\(self.suite.rawValue): skipped: \(self.reasons.joined(separator: "; "))"
         }
+        return TextTable.text([Self.head] + self.rows.map(\.cells)) + "\n" + self.summary
+    }
+
+    /// The broken promises, and all rows in one.
+    package var summary: String {
         let problems = self.rows.flatMap { row in
             row.problems.prefix(8).map { "  \(row.what): \($0)" }
         }
@@ -81,8 +86,7 @@ extension DiskReport {
             + "faults, \(sum.acknowledged) acknowledged, \(sum.lost) lost, \(sum.wrong) wrong, "
             + "\(sum.falselyAcknowledged) false SEND_OK; "
             + "\(String(format: "%.1f", self.seconds)) s, seed \(self.seed)"
-        return ([TextTable.text([Self.head] + self.rows.map(\.cells))] + problems + [last])
-            .joined(separator: "\n")
+        return (problems + [last]).joined(separator: "\n")
     }
 
     /// For a Markdown page.

@@ -38,7 +38,7 @@ private struct ErrorPlay {
     private var control: FaultControl { self.faults.0 }
 
     func run() async throws -> DiskReport.Row {
-        try FileTree.delete("\(self.image.path)/store")
+        try self.image.clear()
         var row = DiskReport.Row(self.wanted.name)
         row.times = 1
         let broker = try self.run.broker(on: self.image.path)
@@ -123,7 +123,10 @@ private struct ErrorPlay {
             return
         }
         if !isTaken { row.problems.append("takes no messages although the disk is sound again") }
-        let (findings, problems) = await self.run.judge(history, with: client)
+        // A rotten index file is made again as soon as somebody has met it.
+        let (findings, problems) = await self.run.judge(
+            history, with: client,
+            patience: self.wanted.promise == .everything ? .seconds(10) : .zero)
         row.problems += problems.map { "before a restart: \($0)" }
         if findings.withheld > 0, self.wanted.promise == .everything {
             row.problems.append("withholds \(findings.withheld) before a restart")

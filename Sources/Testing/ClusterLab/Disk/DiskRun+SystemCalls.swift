@@ -56,7 +56,7 @@ private struct CallScript {
     mutating func play(
         dyingAt number: Int, by action: DiskFault.Action
     ) async throws -> (DiskReport.Row, isHit: Bool) {
-        try FileTree.delete("\(self.image.path)/store")
+        try self.image.clear()
         unlink(self.faults.0.trace)
         let broker = try self.run.broker(on: self.image.path)
         let history = StoreHistory(topic: "script")

@@ -55,6 +55,7 @@ package struct DiskRun: Sendable {
         case .errors: try await self.errors()
         case .full: try await self.full()
         case .damage: try await self.damage()
+        case .group: try await self.group()
         }
     }
 
@@ -105,10 +106,11 @@ package struct DiskRun: Sendable {
 
     /// Reads the topic back and judges it.
     func judge(
-        _ history: StoreHistory, of moment: ClosedRange<Tick>? = nil, with client: StoreClient
+        _ history: StoreHistory, of moment: ClosedRange<Tick>? = nil, with client: StoreClient,
+        patience: Duration = .zero
     ) async -> (StoreFindings, problems: [String]) {
         do {
-            try await client.read(history)
+            try await client.read(history, patience: patience)
         } catch {
             return (StoreFindings(), ["cannot read \(history.topic): \(error)"])
         }

@@ -6,6 +6,7 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
     case errors
     case full
     case damage
+    case group
 
     package var summary: String {
         switch self {
@@ -16,6 +17,7 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
         case .errors: "calls fail, do half, do nothing, write elsewhere, lie, are slow or hang"
         case .full: "no space or no inodes for a while, and a restart meanwhile"
         case .damage: "flipped, zeroed and missing bytes in every kind of file of a stopped broker"
+        case .group: "all of that to one broker of a group of three, to a replica and to the master"
         }
     }
 
@@ -24,7 +26,7 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
         switch self {
         case .powerCut: 200
         case .snapshots: 1_000
-        case .systemCalls, .errors, .full, .damage: nil
+        case .systemCalls, .errors, .full, .damage, .group: nil
         }
     }
 
@@ -37,6 +39,7 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
         case .errors: 8
         case .full: 1
         case .damage: 8
+        case .group: nil
         }
     }
 
@@ -45,7 +48,7 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
         switch self {
         case .powerCut: DiskImage.obstacle([.ext4, .xfs])
         case .snapshots: DiskImage.obstacle([.ext4, .reflink])
-        case .systemCalls, .errors: PreloadLibrary.obstacle() ?? DiskImage.obstacle([.ext4])
+        case .systemCalls, .errors, .group: PreloadLibrary.obstacle() ?? DiskImage.obstacle([.ext4])
         case .full: SmallDisk.obstacle()
         case .damage: nil
         }

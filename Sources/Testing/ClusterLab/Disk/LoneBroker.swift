@@ -140,14 +140,7 @@ final class LoneBroker {
         return stat.state == "Z" || stat.state == "X"
     }
 
-    /// The last line that names a failure.
-    var lastWords: String {
-        let lines = self.log.split(separator: "\n")
-        let last = lines.last { $0.contains(" critical ") || $0.contains(" error ") } ?? lines.last
-        return last.map { line in
-            line.split(separator: "]", maxSplits: 1).last.map(String.init) ?? String(line)
-        } ?? "nothing"
-    }
+    var lastWords: String { NodeLog.lastWords(of: self.log) }
 }
 
 /// Asks until the answer is yes or the time is over, and lets others work meanwhile.

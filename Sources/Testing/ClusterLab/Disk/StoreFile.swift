@@ -43,11 +43,11 @@ struct StoreFile: Sendable {
         return starts
     }
 
-    func flip(at offset: Int) throws {
+    func flip(at offset: Int, mask: UInt8 = 0x10) throws {
         try self.open(O_RDWR) { file in
             var byte: UInt8 = 0
             guard pread(file, &byte, 1, off_t(offset)) == 1 else { return }
-            byte ^= 0x10
+            byte ^= mask
             guard pwrite(file, &byte, 1, off_t(offset)) == 1 else { throw self.problem("write") }
         }
     }

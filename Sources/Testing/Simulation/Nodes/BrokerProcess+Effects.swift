@@ -74,7 +74,11 @@ extension BrokerProcess {
         self.segmentWorkUntil = doneAt
         self.later(doneAt - self.now.tick) { process in
             let outcome = work.carriedOut(in: process.host.store)
-            if case .finished(_, nil) = outcome { process.world.probes.hit("segment mended") }
+            switch outcome {
+            case .finished(_, nil): process.world.probes.hit("segment mended")
+            case .scrubbed(_, .failure): process.world.probes.hit("rot met by reading through")
+            default: break
+            }
             process.engine?.segmentWorkDone(outcome, at: process.now)
             process.planTurn()
         }

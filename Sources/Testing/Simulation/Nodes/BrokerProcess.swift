@@ -129,6 +129,11 @@ final class BrokerProcess {
             atMost: TransactionWorkload.checksMax, for: .seconds(72 * 3_600))
         settings.storeHost = HostAddress(ipv4: self.machine.host, port: 10911) ?? .unknown
         settings.retention.age = .seconds(1_000_000)
+        // Reading takes time of runs, and draws from their chance: not in every one.
+        if self.world.seed % 8 == 6 {
+            settings.scrubBytesPerSecond = 4 << 20
+            settings.scrubPause = .milliseconds(400)
+        }
         settings.group = group
         return settings
     }

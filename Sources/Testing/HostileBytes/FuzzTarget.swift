@@ -10,18 +10,19 @@ package struct FuzzTarget: Sendable {
     package let seeds: @Sendable () -> [[UInt8]]
     package let run: @Sendable (UnsafeRawBufferPointer) -> Void
 
-    package static let all: [FuzzTarget] = [
-        frame, jsonHeader, binaryHeader, jsonBody, message, messageBatch, properties, logBatch,
-        records, replication, raft, peerFrame, filter, handle, compressed, brokerRequests,
-        nameServerRequests, controllerRequests,
-    ]
-
-    package static func named(_ name: String) -> FuzzTarget? { Self.all.first { $0.name == name } }
+    package init(
+        name: String, seeds: @escaping @Sendable () -> [[UInt8]],
+        run: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+    ) {
+        self.name = name
+        self.seeds = seeds
+        self.run = run
+    }
 
     package func run(_ bytes: [UInt8]) { bytes.withUnsafeBytes { self.run($0) } }
 }
 
 /// What holds for all input, or the process ends and the input is kept.
-func demand(_ holds: Bool, _ rule: @autoclosure () -> String) {
+package func demand(_ holds: Bool, _ rule: @autoclosure () -> String) {
     if !holds { fatalError(rule()) }
 }

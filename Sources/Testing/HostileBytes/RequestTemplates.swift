@@ -1,4 +1,3 @@
-import DeliveryCore
 import MessageFormat
 package import RemotingProtocol
 
@@ -84,7 +83,7 @@ extension RequestTemplates {
         .request(
             .sendMessageV2,
             fields: [
-                "a": "PG", "b": "T", "c": SystemTopic.autoCreate, "d": "4", "e": "0", "f": flag,
+                "a": "PG", "b": "T", "c": "TBW102", "d": "4", "e": "0", "f": flag,
                 "g": "1700000000000", "h": "0", "i": properties, "j": "0", "k": "false",
                 "m": "false",
             ], body: Array(body.utf8))
@@ -122,7 +121,7 @@ extension RequestTemplates {
 
 // All others share one table of fields: what a request does not know it does not read.
 extension RequestTemplates {
-    static let fields: KeyValuePairs<String, String> = [
+    package static let fields: KeyValuePairs<String, String> = [
         "topic": "T", "group": "CG", "consumerGroup": "CG", "producerGroup": "PG",
         "clientID": "c1", "clientId": "c1", "queueId": "0", "queueOffset": "0", "offset": "0",
         "commitOffset": "1", "maxMsgNums": "4", "sysFlag": "6", "suspendTimeoutMillis": "1000",

@@ -1,3 +1,4 @@
+import MessageFormat
 import NIOCore
 import RemotingProtocol
 
@@ -7,8 +8,10 @@ extension FuzzTarget {
         guard let first = bytes.first else { return }
         let stream = UnsafeRawBufferPointer(rebasing: bytes[1...])
         let whole = Self.commands(of: stream, piece: max(1, stream.count))
-        let cut = Self.commands(of: stream, piece: 1 + Int(first))
-        demand(whole.texts == cut.texts, "the same frames come out, however the stream is cut")
+        let piece = max(1 + Int(first), stream.count / Self.piecesMax)
+        let cut = Self.commands(of: stream, piece: piece)
+        demand(
+            whole.commands == cut.commands, "the same frames come out, however the stream is cut")
         demand(whole.hasFailed == cut.hasFailed, "and the same end")
     }
 
@@ -23,30 +26,49 @@ extension FuzzTarget {
         Self.readCommand($0, as: .binary)
     }
 
+    /// A buffer of its own for each byte of a long stream would take most of the time.
+    private static let piecesMax = 128
+
     private static func commands(
         of stream: UnsafeRawBufferPointer, piece: Int
-    ) -> (texts: [String], hasFailed: Bool) {
+    ) -> (commands: [Seen], hasFailed: Bool) {
         var decoder = FrameDecoder(bytesMax: 1 << 20)
-        var texts: [String] = []
+        var commands: [Seen] = []
         do throws(FrameError) {
             for start in stride(from: 0, to: stream.count, by: piece) {
                 let end = min(start + piece, stream.count)
-                decoder.append(ByteBuffer(bytes: stream[start..<end]))
+                let bytes = UnsafeRawBufferPointer(rebasing: stream[start..<end])
+                decoder.append(ByteBuffer(withNothingBehind: bytes))
                 while let command = try decoder.next() {
-                    texts.append("\(command.code) \(command.opaque) \(command.bodyCount)")
+                    commands.append(Seen(command))
                 }
                 demand(decoder.bufferedBytes <= end, "nothing waits that did not come")
             }
         } catch {
-            return (texts, true)
+            return (commands, true)
         }
-        return (texts, false)
+        return (commands, false)
+    }
+
+    private struct Seen: Equatable {
+        let code: Int32
+        let opaque: Int32
+        let flag: Int32
+        let body: Int
+
+        init(_ command: ReceivedCommand) {
+            self.code = command.code
+            self.opaque = command.opaque
+            self.flag = command.flag
+            self.body = command.bodyCount
+        }
     }
 
     private static func readCommand(_ header: UnsafeRawBufferPointer, as form: SerializationType) {
-        var frame = ByteBuffer()
-        frame.writeInteger(UInt32(form.rawValue) << 24 | UInt32(header.count & 0xFF_FFFF))
-        frame.writeBytes(header)
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: UInt32(form.rawValue) << 24 | UInt32(header.count & 0xFF_FFFF))
+        bytes.append(contentsOf: header)
+        let frame = bytes.withUnsafeBytes { ByteBuffer(withNothingBehind: $0) }
         guard let command = try? ReceivedCommand(frame: frame) else { return }
         let fields = command.allFields
         Self.readFields(command)
@@ -56,22 +78,23 @@ extension FuzzTarget {
             code: command.code, opaque: command.opaque, flag: command.flag,
             version: command.version, remark: command.remark,
             fields: fields.map { HeaderField(name: $0.name, value: $0.value) })
-        var bytes = ByteBuffer()
-        copy.encode(into: &bytes)
-        bytes.moveReaderIndex(forwardBy: 4)
-        guard let again = try? ReceivedCommand(frame: bytes) else {
+        var encoded = ByteBuffer()
+        copy.encode(into: &encoded)
+        encoded.moveReaderIndex(forwardBy: 4)
+        guard let again = try? ReceivedCommand(frame: encoded) else {
             return demand(
                 fields.contains { $0.name.utf8.count > 10_000 }, "our own frames can be read")
         }
         demand(again.opaque == command.opaque && again.remark == command.remark, "the head stays")
-        let sorted = { (fields: [(name: String, value: String)]) in
-            Dictionary(fields.map { ($0.name, $0.value) }) { $1 }
-        }
         demand(
-            Set(again.allFields.map(\.name)) == Set(fields.map(\.name))
-                && (sorted(fields).count < fields.count
-                    || sorted(again.allFields) == sorted(fields)),
+            Self.sorted(again.allFields).elementsEqual(Self.sorted(fields), by: ==),
             "the fields stay")
+    }
+
+    private static func sorted(
+        _ fields: [(name: String, value: String)]
+    ) -> [(name: String, value: String)] {
+        fields.sorted { ($0.name, $0.value) < ($1.name, $1.value) }
     }
 
     private static func readFields(_ command: ReceivedCommand) {
@@ -95,12 +118,23 @@ extension FuzzTarget {
     }
 }
 
+extension ByteBuffer {
+    /// These bytes at the very end of the memory that is allocated for them: the address sanitizer
+    /// sees who reads on.
+    fileprivate init(withNothingBehind bytes: UnsafeRawBufferPointer) {
+        self = ByteBufferAllocator().buffer(capacity: bytes.count)
+        self.writeRepeatingByte(0, count: self.capacity - bytes.count)
+        self.moveReaderIndex(to: self.writerIndex)
+        self.writeBytes(bytes)
+    }
+}
+
 // Seeds.
 extension FuzzTarget {
     private static func frameSeeds() -> [[UInt8]] {
         let frames = RequestTemplates.all.prefix(12).map { Self.bytes(of: $0, as: .json) }
         let binary = RequestTemplates.all.prefix(12).map { Self.bytes(of: $0, as: .binary) }
-        return (frames + binary).map { [7] + $0 } + [[3] + frames.joined()]
+        return (frames + binary).map { [7] + $0 } + [[3] + frames.prefix(6).joined()]
     }
 
     private static func headers(as form: SerializationType) -> [[UInt8]] {
