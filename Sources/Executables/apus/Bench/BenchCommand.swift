@@ -65,6 +65,9 @@ struct BenchResult: Sendable {
     var seconds: Double
     /// In nanoseconds.
     var latency = LatencyHistogram()
+    /// Answered `SYSTEM_BUSY`; also among the errors.
+    var refused = 0
+    var refusalLatency = LatencyHistogram()
     var durability: String
     var firstError: String?
     /// What else there is to say, in the order of telling.
@@ -84,6 +87,11 @@ struct BenchResult: Sendable {
             JSONMember("messages", .integer(Int64(self.messages))),
             JSONMember("seconds", .double(Self.rounded(self.seconds))),
         ]
+        if self.refused > 0 {
+            members.append(JSONMember("refused", .integer(Int64(self.refused))))
+            members.append(
+                JSONMember("refusalLatencyMicroseconds", Self.json(self.refusalLatency)))
+        }
         if let firstError { members.append(JSONMember("firstError", .string(firstError))) }
         return .object(members + self.more.map { JSONMember($0.name, $0.value) })
     }
@@ -95,6 +103,9 @@ struct BenchResult: Sendable {
             "latency µs: " + Self.text(self.latency),
         ]
         if self.errors > 0 {
+            if self.refused > 0 {
+                lines.append("refused: \(self.refused), µs: " + Self.text(self.refusalLatency))
+            }
             lines.append("errors: \(self.errors), the first: \(self.firstError ?? "unknown")")
         }
         return lines.joined(separator: "\n")

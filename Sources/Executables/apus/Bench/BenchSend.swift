@@ -12,11 +12,13 @@ struct BenchSend: ApusCommand {
         commandName: "send", abstract: "Send as fast as the cluster takes it.",
         discussion: """
             Each connection keeps a number of sends in flight; a latency is the time from a \
-            request to its answer. A broker that refuses is not spared: its refusals are counted \
-            as errors.
+            request to its answer. With --rate so many are sent a second whatever becomes of the \
+            ones before, up to the number in flight. A broker that refuses is not spared: its \
+            refusals are counted as errors.
 
-            Example:
+            Examples:
               apus bench send --size 1024 --connections 4 --in-flight 64 --duration 10s
+              apus bench send --rate 200000 --connections 8 --in-flight 5000
             """)
 
     @Option(help: "Bytes of a message's body.")
@@ -25,6 +27,8 @@ struct BenchSend: ApusCommand {
     var connections: Int = 4
     @Option(help: "Sends without an answer on each connection.")
     var inFlight: Int = 64
+    @Option(help: "Messages a second, over all connections; if not said, as many as go.")
+    var rate: Int?
     @Option(help: "The tag of all messages.")
     var tag: String?
     @Option(
@@ -41,6 +45,9 @@ struct BenchSend: ApusCommand {
             throw ValidationError(
                 "--connections: 1 to 1000; --in-flight: 1 to 10000; --size: 1 to 4194304.")
         }
+        if let rate, !(1...10_000_000).contains(rate) {
+            throw ValidationError("--rate: 1 to 10000000.")
+        }
         guard self.properties.allSatisfy({ $0.split(separator: "=", maxSplits: 1).count == 2 })
         else { throw ValidationError("--property wants NAME=VALUE.") }
     }
@@ -55,6 +62,7 @@ struct BenchSend: ApusCommand {
                 ("connections", .integer(Int64(self.connections))),
                 ("inFlight", .integer(Int64(self.inFlight))),
             ]
+            if let rate { result.more.append(("rate", .integer(Int64(rate)))) }
             return result
         }
         try self.report(result)
@@ -80,7 +88,8 @@ struct BenchSend: ApusCommand {
             SendLoad(
                 group: group, queues: queues, body: body, tag: self.tag,
                 properties: self.messageProperties, inFlight: self.inFlight, turn: $0,
-                endAt: began + self.bench.duration.duration,
+                rate: self.rate.map { Double($0) / Double(self.connections) },
+                began: began, endAt: began + self.bench.duration.duration,
                 timeout: .seconds(self.bench.connection.timeout))
         }
         let totals = loads.map(\.totals)
@@ -99,13 +108,18 @@ struct BenchSend: ApusCommand {
     }
 }
 
-/// One connection to each broker that keeps a number of sends in flight until its time is over.
+/// One connection to each broker that keeps a number of sends in flight until its time is over, or
+/// sends at a rate.
 private final class SendLoad: Sendable {
     let totals = BenchTotals()
     private let client: RemotingClient
     private let targets: [(command: RemotingCommand, address: String)]
     private let bytes: Int
     private let inFlight: Int
+    /// Messages a second; nil: each answer begins the next send.
+    private let rate: Double?
+    private let loop: any EventLoop
+    private let began: Tick
     private let endAt: Tick
     private let timeout: Duration
     private let turn: Atomic<Int>
@@ -113,9 +127,11 @@ private final class SendLoad: Sendable {
 
     init(
         group: any EventLoopGroup, queues: [RoutedQueue], body: [UInt8], tag: String?,
-        properties: MessageProperties, inFlight: Int, turn: Int, endAt: Tick, timeout: Duration
+        properties: MessageProperties, inFlight: Int, turn: Int, rate: Double?, began: Tick,
+        endAt: Tick, timeout: Duration
     ) {
-        self.client = RemotingClient(group: group, logger: ConnectionOptions.logger)
+        self.loop = group.next()
+        self.client = RemotingClient(group: self.loop, logger: ConnectionOptions.logger)
         let request = SendTemplate(producerGroup: "apus-bench", tag: tag)
         let now = Recorder.wallNow
         self.targets = queues.map {
@@ -123,6 +139,8 @@ private final class SendLoad: Sendable {
         }
         self.bytes = body.count
         self.inFlight = inFlight
+        self.rate = rate
+        self.began = began
         self.endAt = endAt
         self.timeout = timeout
         self.turn = Atomic(turn)
@@ -130,6 +148,7 @@ private final class SendLoad: Sendable {
 
     /// Returns when all sends have been answered.
     func run() async {
+        if let rate = self.rate { return await self.run(at: rate) }
         await withCheckedContinuation { finished in
             self.open.store(self.inFlight, ordering: .relaxed)
             for _ in 0..<self.inFlight { self.sendNext { finished.resume() } }
@@ -137,6 +156,36 @@ private final class SendLoad: Sendable {
     }
 
     func shutdown() async { await self.client.shutdown() }
+
+    /// What cannot be sent in time because too many have no answer is not sent later either.
+    private func run(at rate: Double) async {
+        let due = Atomic<Int>(0)
+        let sending = self.loop.scheduleRepeatedTask(
+            initialDelay: .zero, delay: .milliseconds(1)
+        ) { _ in
+            let now = min(Recorder.now, self.endAt)
+            let target = Int(Double(now.since(self.began)) / 1e9 * rate)
+            for _ in due.exchange(target, ordering: .relaxed)..<target {
+                guard self.open.load(ordering: .relaxed) < self.inFlight else { break }
+                self.sendOnce()
+            }
+        }
+        while Recorder.now < self.endAt || self.open.load(ordering: .relaxed) > 0 {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        sending.cancel()
+    }
+
+    private func sendOnce() {
+        let began = Recorder.now
+        self.open.wrappingAdd(1, ordering: .relaxed)
+        let turn = self.turn.wrappingAdd(1, ordering: .relaxed).newValue
+        let target = self.targets[turn % self.targets.count]
+        self.client.call(target.command, to: target.address, timeout: self.timeout) { outcome in
+            _ = self.hasSucceeded(outcome, began: began)
+            self.open.wrappingSubtract(1, ordering: .relaxed)
+        }
+    }
 
     /// One send after the other, each begun by the answer to the one before, on its event loop.
     private func sendNext(finished: @escaping @Sendable () -> Void) {
@@ -164,6 +213,9 @@ private final class SendLoad: Sendable {
         case .success(let answer) where answer.responseCode == .success:
             self.totals.succeeded(bytes: self.bytes, nanoseconds: Recorder.now.since(began))
             return true
+        case .success(let answer) where answer.responseCode == .systemBusy:
+            self.totals.refused(
+                "SYSTEM_BUSY: \(answer.remark ?? "")", nanoseconds: Recorder.now.since(began))
         case .success(let answer):
             self.totals.failed("\(answer.responseCode.name): \(answer.remark ?? "")")
         case .failure(let error):

@@ -13,6 +13,9 @@ final class BenchTotals: Sendable {
         var errors = 0
         var firstError: String?
         var latency = LatencyHistogram()
+        /// Answered `SYSTEM_BUSY`; also among the errors.
+        var refused = 0
+        var refusalLatency = LatencyHistogram()
     }
 
     private let counts = Mutex(Counts())
@@ -34,6 +37,14 @@ final class BenchTotals: Sendable {
         }
     }
 
+    func refused(_ problem: String, nanoseconds: Int64) {
+        self.failed(problem)
+        self.counts.withLock { counts in
+            counts.refused += 1
+            counts.refusalLatency.add(nanoseconds)
+        }
+    }
+
     var sum: Counts { self.counts.withLock { $0 } }
 }
 
@@ -47,6 +58,8 @@ extension [BenchTotals] {
             result.errors += sum.errors
             result.firstError = result.firstError ?? sum.firstError
             result.latency.add(sum.latency)
+            result.refused += sum.refused
+            result.refusalLatency.add(sum.refusalLatency)
         }
         return result
     }
