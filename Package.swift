@@ -211,6 +211,17 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// cluster/launch asks for it: what runs, without what only tests and programmers need.
+if Context.environment["APUS_EXECUTABLES_ONLY"] != nil {
+    var needed = Set(package.targets.filter { $0.type == .executable }.map(\.name))
+    // A target stands behind those that it needs.
+    for target in package.targets.reversed() where needed.contains(target.name) {
+        for case .byNameItem(let name, _) in target.dependencies { needed.insert(name) }
+    }
+    package.targets.removeAll { !needed.contains($0.name) }
+    package.products.removeAll { !needed.contains($0.name) }
+}
+
 // Tests/Fuzzing/run asks for it: the same sources, instrumented, and libraries for libFuzzer.
 if Context.environment["APUS_FUZZING"] != nil {
     let instrumented = SwiftSetting.unsafeFlags([

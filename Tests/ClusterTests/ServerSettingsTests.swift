@@ -69,7 +69,7 @@ struct ServerSettingsTests {
                 ConfigurationRemark(
                     level: .info,
                     text: "broker.conf: keys of RocketMQ that mean nothing here: deleteWhen, "
-                        + "waitTimeMillsInSendQueue, sendMessageThreadPoolNums")
+                        + "sendMessageThreadPoolNums")
             ])
         let broker = settings.configuration
         #expect(broker.controllers == ["10.0.0.1:9878", "10.0.0.2:9878"])

@@ -29,7 +29,7 @@ struct StoreVerificationTests {
     }
 
     @Test(
-        "what is gone without a loss is noted",
+        "what is gone and takes no message with it is noted",
         arguments: ["confirmed", "brokerCheckCode", "syncStateSet"])
     func missing(name: String) throws {
         defer { try? FileManager.default.removeItem(atPath: self.path) }

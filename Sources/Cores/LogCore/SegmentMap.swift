@@ -38,7 +38,9 @@ package struct SegmentMap: Sendable {
     package var oldest: Segment? { self.segments.first }
     package var active: Segment? { self.segments.last }
     /// Segments whose entries are in memory, the one that is written included.
-    package var unsealedCount: Int { self.segments.reduce(0) { $1.state == .sealed ? $0 : $0 + 1 } }
+    package var unsealed: [PhysicalOffset] {
+        self.segments.filter { $0.state != .sealed }.map(\.base)
+    }
     /// Start of the youngest segment that is known by its index file.
     package var lastSealed: PhysicalOffset? {
         self.segments.last { $0.state == .sealed }?.base

@@ -58,6 +58,8 @@ package struct BrokerEngine: Sendable {
     /// Recovery: batches that are not known to be confirmed.
     var unconfirmedReplay: [UnconfirmedBatch] = []
     var answers = PendingAnswers()
+    /// Which sends are taken.
+    var admission: Admission
     var reads = PendingReads()
     var calls = ClientCalls()
     var gatherings: [UInt64: StatusGathering] = [:]
@@ -65,11 +67,19 @@ package struct BrokerEngine: Sendable {
 
     /// What a turn starts from; set by every input.
     package internal(set) var now: Now
+    /// Too many segments have no index file yet.
+    var isIndexingBehind = false
+    /// Messages that had been put when the log reached a segment that has no index file yet.
+    var putBefore: [PhysicalOffset: Int64] = [:]
+    /// What the latest request came under.
+    var pressure = Pressure.none
     /// Why the broker takes no messages at the moment, or nil.
     package var refusal: Refusal?
     /// Share of the disk in use, as the shell last saw it.
     package var diskUsedRatio = 0.0
     var effects: [Effect] = []
+    /// Of the bodies of answers among them.
+    private var bodyBytes = 0
     var scratch: [UInt8] = []
     let ownProperties: [UInt8]
     var offsetsGatheredAt: Tick
@@ -93,14 +103,21 @@ package struct BrokerEngine: Sendable {
     package var isSettled: Bool { self.answers.count == 0 && !self.log.hasGathered }
 
     package mutating func takeEffects() -> [Effect] {
-        exchange(&self.effects, with: [])
+        self.bodyBytes = 0
+        return exchange(&self.effects, with: [])
     }
+
+    /// Long answers to many at once must not take more memory than there is. The first one is
+    /// always answered.
+    private static let bodyBytesMax = 32 << 20
 
     /// A request has arrived.
     package mutating func receive(
-        _ command: ReceivedCommand, from connection: ConnectionID, remote: HostAddress, at now: Now
+        _ command: ReceivedCommand, from connection: ConnectionID, remote: HostAddress, at now: Now,
+        under pressure: Pressure = .none
     ) {
         self.now = now
+        self.pressure = pressure
         guard !command.isResponse else { return self.clientAnswered(command, from: connection) }
         self.serve(command, from: Caller(command, from: connection, remote: remote))
     }
@@ -193,6 +210,12 @@ package struct BrokerEngine: Sendable {
 extension BrokerEngine {
     mutating func answer(_ caller: Caller, _ command: RemotingCommand) {
         guard !caller.isOneWay else { return }
+        guard self.bodyBytes == 0 || self.bodyBytes + command.body.count <= Self.bodyBytesMax else {
+            return self.refuse(
+                caller,
+                Refusal(.systemBusy, "too many long answers at once; ask again in a moment"))
+        }
+        self.bodyBytes += command.body.count
         self.effects.append(.answer(caller, command))
     }
 

@@ -22,9 +22,12 @@ package struct BrokerSettings: Sendable {
 
     /// Body of one message (RocketMQ's `maxMessageSize`).
     package var bodyBytesMax = 4 << 20
-    /// Bytes that may wait between a producer's request and its acknowledgement. Above it sends
-    /// are refused with `SYSTEM_BUSY`.
-    package var unconfirmedBytesMax = 64 << 20
+    /// How long sends may wait, and how many bytes of them: beyond, they are refused with
+    /// `SYSTEM_BUSY`.
+    package var admission = SendWindow.Options()
+    /// Bytes that may wait for disk and replicas, whatever they are. Beyond, everything that wants
+    /// a place in the log is refused, such as acknowledgements, too.
+    package var unconfirmedBytesMax = 96 << 20
     /// A send that waited this long for the disk is answered `FLUSH_DISK_TIMEOUT`.
     package var flushTimeout: Duration = .seconds(5)
     /// Consumer offsets are gathered this long before they go into the log.

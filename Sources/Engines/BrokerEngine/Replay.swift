@@ -21,6 +21,7 @@ extension BrokerEngine {
         self.delivery = DeliveryState(settings: settings.delivery, at: now.wall)
         self.log = CommitLog(logID: logID, epoch: Epoch(1), end: .zero, options: settings.log)
         self.progress = FlushProgress(mode: settings.flushMode, recoveredTo: .zero)
+        self.admission = Admission(settings.admission)
         self.consumers = ConsumerGroups()
         self.producers = ProducerGroups()
         self.locks = OrderLocks(countMax: settings.delivery.locksMax)

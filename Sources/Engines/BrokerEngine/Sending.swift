@@ -6,10 +6,14 @@ import RemotingProtocol
 // SEND: checks, then offsets, then a place in the batch. The answer waits for the confirm offset.
 extension BrokerEngine {
     mutating func send(_ command: ReceivedCommand, from caller: Caller) throws {
+        if let refusal = self.overload(command) { return self.refuse(caller, refusal) }
+        guard !self.isIndexingBehind else { return self.refuse(caller, Self.indexingBehind) }
         let request = try SendRequest(command)
         try self.admit()
         let config = try self.topicForSend(request)
         let queueID = try self.writeQueue(request, of: config)
+        let before = self.log.end
+        defer { self.noteTaken(request.topic, from: before) }
         try command.withBodyBytes { body in
             if request.isBatch {
                 try self.sendBatch(request, body, to: config, queueID, from: caller)
@@ -38,6 +42,46 @@ extension BrokerEngine {
     var mayGather: Bool {
         self.log.end.distance(from: self.progress.confirmed) <= self.settings.unconfirmedBytesMax
     }
+
+    /// Why a send is not taken that would wait too long, or makes others wait. Nothing of it has
+    /// been looked at yet but its topic.
+    private mutating func overload(_ command: ReceivedCommand) -> Refusal? {
+        let waiting = self.log.end.distance(from: self.progress.confirmed)
+        guard self.admission.isTight(waiting: waiting, self.pressure, at: self.now.tick) else {
+            return nil
+        }
+        let verdict = self.admission.verdict(
+            topic: SendRequest.topic(of: command), waiting: waiting, self.pressure,
+            at: self.now.tick)
+        switch verdict {
+        case .taken: return nil
+        case .tooMuchWaits: return Self.tooMuchWaits
+        case .diskHangs: return Self.diskHangs
+        case .tooManyRequests: return Self.tooManyRequests
+        }
+    }
+
+    private mutating func noteTaken(_ topic: String, from before: PhysicalOffset) {
+        let end = self.log.end
+        guard end > before else { return }
+        self.admission.appended(
+            end.distance(from: before), of: topic, upTo: end, confirmed: self.progress.confirmed,
+            at: self.now.tick)
+    }
+
+    // Whole texts: under overload they are needed a hundred thousand times a second.
+    private static let tooMuchWaits = Refusal(
+        .systemBusy,
+        "[OVERLOAD] more is sent than disk and replicas take; use another broker, or try later")
+    private static let diskHangs = Refusal(
+        .systemBusy, "[OVERLOAD] the disk does not answer; use another broker, or try later")
+    private static let indexingBehind = Refusal(
+        .systemBusy,
+        "[OVERLOAD] index files are made more slowly than the log grows; use another broker, or "
+            + "try later")
+    private static let tooManyRequests = Refusal(
+        .systemBusy,
+        "[OVERLOAD] more is sent than this broker can look at; use another one, or try later")
 
     private mutating func topicForSend(_ request: SendRequest) throws -> TopicConfig {
         let topic = request.topic

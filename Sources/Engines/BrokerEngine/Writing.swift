@@ -66,6 +66,8 @@ extension BrokerEngine {
         self.segments.left(at: self.log.end)
         self.log.roll()
         self.appendSnapshot()
+        self.putBefore[self.log.segmentBase] = self.counters.messagesPut
+        self.noteUnsealed()
     }
 
     /// What is appended next, `size` bytes in all, shares one batch.
@@ -104,6 +106,7 @@ extension BrokerEngine {
         self.progress.submitted(upTo: last.end)
         self.feedAll(planned, after: end)
         self.counters.submitted()
+        self.admission.writing(since: self.now.tick)
         self.effects.append(.write(planned, sync: self.progress.mode == .sync))
     }
 
@@ -113,6 +116,7 @@ extension BrokerEngine {
     ) {
         self.now = now
         self.progress.written(upTo: written, durable: durable)
+        self.admission.writing(since: self.progress.isWriterIdle ? nil : now.tick)
         if self.follower != nil {
             self.acknowledge()
             self.confirmAsTold()
@@ -125,6 +129,7 @@ extension BrokerEngine {
     /// Everything before `offset` is confirmed, as far as it is kept here.
     mutating func confirm(upTo offset: PhysicalOffset) {
         guard self.progress.confirm(upTo: offset) else { return }
+        self.admission.confirmed(upTo: self.progress.confirmed, at: self.now.tick)
         let grown = self.publish(upTo: self.progress.confirmed)
         self.releaseAnswers()
         self.wakeHolds(grown)
@@ -247,8 +252,26 @@ extension BrokerEngine {
         self.queues.adopt(runs, of: base)
         self.keys.drop(segment: base)
         self.segments.setState(.sealed, of: base)
+        self.noteUnsealed()
         self.sealNextSegment()
     }
+
+    /// The entries of segments without an index file are in memory: when the files cannot be made,
+    /// or not as fast as the log grows, the log waits.
+    private mutating func noteUnsealed() {
+        let bases = self.segments.unsealed
+        self.putBefore = self.putBefore.filter { bases.contains($0.key) }
+        let first = bases.map { self.putBefore[$0] ?? 0 }.min() ?? 0
+        self.isIndexingBehind =
+            bases.count > Self.unsealedMax
+            || (bases.count > 2
+                && self.counters.messagesPut - first > Self.unsealedMessagesMax)
+    }
+
+    /// Beside the segment that is written.
+    private static let unsealedMax = 8
+    /// More of them make the broker wait for the second index file.
+    private static let unsealedMessagesMax = Int64(2_000_000)
 }
 
 extension Tick {

@@ -131,7 +131,7 @@ package enum RocketMQKeys {
         useReentrantLockWhenPutMessage useServerSideResetOffset useStaticSubscription
         validateSystemTopicWhenUpdateTopic waitTimeMillsInAckQueue waitTimeMillsInAdminBrokerQueue
         waitTimeMillsInHeartbeatQueue waitTimeMillsInLitePullQueue waitTimeMillsInPullQueue
-        waitTimeMillsInSendQueue waitTimeMillsInTransactionQueue wakeCommitWhenPutMessage
+        waitTimeMillsInTransactionQueue wakeCommitWhenPutMessage
         wakeFlushWhenPutMessage warmMapedFileEnable writeWithoutMmap
         abortFile checkTransactionMessageEnable filterServerNums mapedFileSizeConsumeQueue
         rmqAddressServerDomain rmqAddressServerSubGroup storeCheckpoint storePathConsumeQueue

@@ -89,6 +89,7 @@ extension BrokerConfiguration {
     private static let times: [Key] = [
         Key("syncFlushTimeout", \.flushTimeout, .duration(.milliseconds, Self.waits)),
         Key("slaveTimeout", \.replicaTimeout, .duration(.milliseconds, Self.waits)),
+        Key("waitTimeMillsInSendQueue", \.sendWaitMax, .duration(.milliseconds, Self.waits)),
         Key("transactionTimeOut", \.transactionTimeout, .duration(.milliseconds, Self.checks)),
         Key(
             "transactionCheckInterval", \.transactionCheckInterval,

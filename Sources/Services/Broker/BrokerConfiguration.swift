@@ -30,6 +30,8 @@ package struct BrokerConfiguration: Sendable {
     /// How long a send waits for the disk, and for replicas.
     package var flushTimeout = Duration.seconds(5)
     package var replicaTimeout = Duration.seconds(3)
+    /// How long a send should wait for both; of more than that allows, sends are refused.
+    package var sendWaitMax = Duration.milliseconds(200)
     package var autoCreateTopics = true
     package var autoCreateGroups = true
     /// Most queues of a topic that a send creates.
@@ -128,6 +130,7 @@ extension BrokerConfiguration {
         settings.storeHost = storeHost
         settings.flushMode = self.flushMode
         settings.flushTimeout = self.flushTimeout
+        settings.admission.waitMax = self.sendWaitMax
         settings.autoCreateQueues = self.autoCreateQueues
         settings.retryFirstPercent = self.retryFirstPercent
         if let problem = settings.setDelays(

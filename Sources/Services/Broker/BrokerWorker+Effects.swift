@@ -61,8 +61,11 @@ extension BrokerWorker {
         _ entries: [IndexEntry], _ head: PullResponse, of stretch: QueueStretch, to caller: Caller
     ) {
         guard let out = self.outgoing(caller.connection) else { return }
-        let isFull = out.bytes.readableBytes > Self.answerBytesMax || !out.connection.isWritable
-        if !entries.isEmpty, isFull {
+        let wanted = entries.reduce(0) { $0 + Int($1.size) }
+        if !entries.isEmpty,
+            out.bytes.readableBytes > Self.answerBytesMax || !out.connection.isWritable
+                || !self.mayRead(wanted)
+        {
             var later = head
             later.code = .pullRetryImmediately
             later.nextBeginOffset = stretch.first.value
@@ -72,7 +75,6 @@ extension BrokerWorker {
             head.encodeHead(bodyCount: 0, into: &out.bytes, as: caller.serialization)
             return
         }
-        let wanted = entries.reduce(0) { $0 + Int($1.size) }
         var body = ByteBufferAllocator().buffer(capacity: wanted)
         var result: MessagesRead?
         body.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in

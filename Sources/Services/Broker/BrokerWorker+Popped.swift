@@ -17,12 +17,14 @@ extension BrokerWorker {
     /// the connection has enough on its way, gets them when their time has passed.
     func deliver(_ entries: [IndexEntry], _ head: PopResponse, to caller: Caller) {
         guard let out = self.outgoing(caller.connection) else { return }
-        guard out.bytes.readableBytes <= Self.poppedBytesMax, out.connection.isWritable else {
+        let wanted = entries.reduce(0) { $0 + Int($1.size) }
+        guard out.bytes.readableBytes <= Self.poppedBytesMax, out.connection.isWritable,
+            self.mayRead(wanted)
+        else {
             return PopResponse.nothing(
                 .pollingFull, to: caller.opaque, remark: "the connection is slower than its pops"
             ).encode(into: &out.bytes, as: caller.serialization)
         }
-        let wanted = entries.reduce(0) { $0 + Int($1.size) }
         var body = ByteBufferAllocator().buffer(capacity: wanted)
         var damage: MessageDamage?
         body.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { room in

@@ -20,6 +20,11 @@ final class BrokerWorker {
     var engine: BrokerEngine
     private var connections: [ConnectionID: Outgoing] = [:]
     private var dirty: [Outgoing] = []
+    /// Messages that were read for the answers of this turn.
+    private var bytesRead = 0
+    /// When the first request of those that are ready on the loop came; nil: none has come yet.
+    private var passBegan: Tick?
+    private var latestTurn = Tick.zero
     private var isTurnScheduled = false
     /// Orders that the disk has not taken yet; after a full disk they are given again, unchanged.
     var unwritten: [WriteOrder] = []
@@ -90,15 +95,28 @@ final class BrokerWorker {
     func received(_ commands: [ReceivedCommand], from connection: RemotingConnection) {
         guard !self.hasFailed else { return connection.close() }
         let now = Clock.now()
+        let pressure = self.pressure(on: connection, at: now.tick)
         for command in commands {
             guard command.code != RequestCode.drainBroker.rawValue else {
                 self.drainRequested(command) { connection.send($0, as: command.serialization) }
                 continue
             }
             self.engine.receive(
-                command, from: connection.id, remote: connection.remote, at: now)
+                command, from: connection.id, remote: connection.remote, at: now,
+                under: pressure)
         }
         self.scheduleTurn()
+        if pressure.turn > Self.turnMax, now.tick - self.latestTurn > Self.turnMax { self.turn() }
+    }
+
+    /// Many connections that have much to say do not keep the disk, and those who were heard, waiting.
+    private static let turnMax = Duration.milliseconds(5)
+
+    private func pressure(on connection: RemotingConnection, at now: Tick) -> Pressure {
+        let began = self.passBegan ?? now
+        self.passBegan = began
+        return Pressure(
+            connection: .nanoseconds(connection.backlogTime.nanoseconds), turn: now - began)
     }
 
     func closed(_ connection: RemotingConnection) {
@@ -125,16 +143,20 @@ final class BrokerWorker {
     func scheduleTurn() {
         guard !self.isTurnScheduled else { return }
         self.isTurnScheduled = true
-        self.loop.assumeIsolated().execute { self.turn() }
+        self.loop.assumeIsolated().execute {
+            self.isTurnScheduled = false
+            self.passBegan = nil
+            self.turn()
+        }
     }
 
     func turn() {
-        self.isTurnScheduled = false
         guard !self.hasFailed else { return }
         self.engine.endOfTurn()
         // What was read or written for the engine lets it decide more within the same turn.
         while self.perform(self.engine.takeEffects()) { self.engine.endOfTurn() }
         self.flushAnswers()
+        if self.passBegan != nil { self.latestTurn = Clock.now().tick }
     }
 
     /// Does what the engine decided. Returns whether the engine has heard something new by that.
@@ -165,10 +187,23 @@ final class BrokerWorker {
         return outgoing
     }
 
+    /// Answers to many at once must not take more memory than there is: whether so many bytes may be
+    /// read for one more of them. The first one always may.
+    func mayRead(_ bytes: Int) -> Bool {
+        guard self.bytesRead == 0 || self.bytesRead + bytes <= Self.bytesReadMax else {
+            return false
+        }
+        self.bytesRead += bytes
+        return true
+    }
+
+    private static let bytesReadMax = 32 << 20
+
     private func flushAnswers() {
         self.group?.links.flush()
         for outgoing in self.dirty { outgoing.flush() }
         self.dirty.removeAll(keepingCapacity: true)
+        self.bytesRead = 0
     }
 }
 

@@ -8,6 +8,7 @@ import PeerTransport
 import RemotingProtocol
 import RemotingTransport
 import Storage
+import Synchronization
 
 /// The parts of a broker that is up, and how they are taken down. `BrokerStart` puts them together.
 struct RunningBroker: Sendable {
@@ -66,9 +67,17 @@ extension RegistrarIdentity {
 final class BrokerDoor: RemotingServerDelegate, Sendable {
     let loop: any EventLoop
     private let box: NIOLoopBoundBox<BrokerWorker?>
+    /// Bytes of requests that other loops have read and the worker has not looked at.
+    private let handedOver = Atomic<Int>(0)
+    /// Connections that are not read until the worker has caught up.
+    private let resting: NIOLoopBoundBox<[RemotingConnection]>
+
+    /// Beyond so many bytes the connections that bring more are not read any more.
+    private static let handedOverBytesMax = 16 << 20
 
     init(loop: any EventLoop) {
         self.loop = loop
+        self.resting = .makeBoxSendingValue([], eventLoop: loop)
         self.box = .makeEmptyBox(valueType: BrokerWorker.self, eventLoop: loop)
     }
 
@@ -82,7 +91,26 @@ final class BrokerDoor: RemotingServerDelegate, Sendable {
     }
 
     func received(_ commands: [ReceivedCommand], from connection: RemotingConnection) {
-        self.onLoop { $0.received(commands, from: connection) }
+        guard !self.loop.inEventLoop else {
+            self.worker?.received(commands, from: connection)
+            return
+        }
+        let bytes = commands.reduce(0) { $0 + $1.frameCount }
+        let waiting = self.handedOver.wrappingAdd(bytes, ordering: .relaxed).newValue
+        let mustRest = waiting > Self.handedOverBytesMax
+        if mustRest { connection.setReading(false) }
+        self.loop.execute {
+            if mustRest { self.resting.value.append(connection) }
+            self.worker?.received(commands, from: connection)
+            let left = self.handedOver.wrappingSubtract(bytes, ordering: .relaxed).newValue
+            if left <= Self.handedOverBytesMax / 2 { self.readAgain() }
+        }
+    }
+
+    private func readAgain() {
+        guard !self.resting.value.isEmpty else { return }
+        for connection in self.resting.value { connection.setReading(true) }
+        self.resting.value = []
     }
 
     func closed(_ connection: RemotingConnection) {

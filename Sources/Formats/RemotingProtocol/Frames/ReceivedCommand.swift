@@ -59,6 +59,9 @@ package struct ReceivedCommand: Sendable {
             ?? ByteBuffer()
     }
 
+    /// What it takes up in memory.
+    package var frameCount: Int { self.frame.readableBytes }
+
     package var bodyCount: Int { self.frame.readableBytes - self.bodyAt }
 
     package func withBodyBytes<R>(_ use: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {

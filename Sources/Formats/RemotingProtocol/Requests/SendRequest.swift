@@ -65,6 +65,14 @@ extension SendRequest {
         }
     }
 
+    /// The topic alone; empty when there is none.
+    package static func topic(of command: ReceivedCommand) -> String {
+        switch command.requestCode {
+        case .sendMessage, .sendReplyMessage: command.string("topic") ?? ""
+        default: command.string("b") ?? command.string("topic") ?? ""
+        }
+    }
+
     private static func reader(
         of command: ReceivedCommand, in bytes: UnsafeRawBufferPointer
     ) -> FieldReader {

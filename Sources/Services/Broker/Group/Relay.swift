@@ -21,27 +21,37 @@ struct Relays {
         }
     }
 
+    /// A master that hangs must not make its replica keep more.
+    private static let countMax = 32_768
+    private static let bytesMax = 16 << 20
+
     private var underWay: [UInt64: Relayed] = [:]
+    private var bytes = 0
     private var next: UInt64 = 0
 
-    mutating func began(_ relayed: Relayed) -> UInt64 {
+    /// nil when too many are under way.
+    mutating func began(_ relayed: Relayed) -> UInt64? {
+        guard self.underWay.count < Self.countMax, self.bytes < Self.bytesMax else { return nil }
         self.next += 1
         self.underWay[self.next] = relayed
+        self.bytes += relayed.command.frameCount
         return self.next
     }
 
     /// nil when somebody else has answered it meanwhile.
-    mutating func ended(_ id: UInt64) -> Relayed? { self.underWay.removeValue(forKey: id) }
+    mutating func ended(_ id: UInt64) -> Relayed? {
+        let relayed = self.underWay.removeValue(forKey: id)
+        self.bytes -= relayed?.command.frameCount ?? 0
+        return relayed
+    }
 
     mutating func takePulls() -> [Relayed] {
-        let pulls = self.underWay.filter { $0.value.isPull }.sorted { $0.key < $1.key }
-        for (id, _) in pulls { self.underWay[id] = nil }
-        return pulls.map(\.value)
+        let pulls = self.underWay.filter { $0.value.isPull }.keys.sorted()
+        return pulls.compactMap { self.ended($0) }
     }
 
     mutating func takeAll() -> [Relayed] {
-        defer { self.underWay = [:] }
-        return self.underWay.sorted { $0.key < $1.key }.map(\.value)
+        self.underWay.keys.sorted().compactMap { self.ended($0) }
     }
 }
 
@@ -54,7 +64,9 @@ extension BrokerWorker {
     func relay(_ command: ReceivedCommand, of caller: Caller, to master: String) {
         let relayed = Relays.Relayed(
             command: command, caller: caller, epoch: self.engine.groupReport.masterEpoch)
-        guard let id = self.group?.relays.began(relayed) else { return }
+        guard let id = self.group?.relays.began(relayed) else {
+            return self.answer(relayed, Self.tooMany(relayed))
+        }
         let worker = NIOLoopBound(self, eventLoop: self.loop)
         let loop = self.loop
         self.outside.call(
@@ -98,6 +110,12 @@ extension BrokerWorker {
             .systemError, to: relayed.caller.opaque,
             remark: "this broker is not the master, and whether the master has taken the request "
                 + "is open: \(reason)")
+    }
+
+    private static func tooMany(_ relayed: Relays.Relayed) -> RemotingCommand {
+        .response(
+            .systemBusy, to: relayed.caller.opaque,
+            remark: "this broker is not the master, and too many requests are on their way to it")
     }
 
     /// The master that was asked is master no more, or may hang: the next one is asked.

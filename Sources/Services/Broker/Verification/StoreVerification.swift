@@ -22,12 +22,17 @@ package enum StoreVerification {
         return report
     }
 
-    /// What a broker with controllers has, as a rule: each can be gone without a loss.
+    /// What a broker with controllers has, as a rule: no message is lost with it.
     private static func noteMissing(_ report: inout StoreReport) {
         guard report.files.contains(BrokerIdentity.fileName) else { return }
         for name in ["confirmed", CheckCode.fileName, SetMemoryFile.name]
         where !report.files.contains(name) {
-            report.note("\(name): not there; the broker learns it anew, or is an older one's store")
+            let means =
+                name == CheckCode.fileName
+                ? "controllers that gave the broker its id for one do not let it in without it: "
+                    + "restore it, or empty the directory to join as a new broker"
+                : "the broker learns it anew"
+            report.note("\(name): not there, as in stores of earlier versions; \(means)")
         }
     }
 

@@ -19,6 +19,8 @@ final class FrameHandler: ChannelInboundHandler {
     private var decoder: FrameDecoder
     private var burst: [ReceivedCommand] = []
     private var patience: Patience?
+    private var pace = ReadPace()
+    private var burstBytes = 0
     /// Set once the peer sent nonsense; nothing after it can be trusted.
     private var problem: FrameError?
 
@@ -44,7 +46,9 @@ final class FrameHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard self.problem == nil else { return }
-        self.decoder.append(self.unwrapInboundIn(data))
+        let bytes = self.unwrapInboundIn(data)
+        self.burstBytes += bytes.readableBytes
+        self.decoder.append(bytes)
         do throws(FrameError) {
             while let command = try self.decoder.next() { self.burst.append(command) }
         } catch {
@@ -56,8 +60,18 @@ final class FrameHandler: ChannelInboundHandler {
         guard let connection = self.connection else { return }
         self.patience?.received(
             wholeFrames: self.burst.count, partialBytes: self.decoder.bufferedBytes)
+        self.notePace(of: connection, in: context)
         self.handOver(to: connection)
         if let problem = self.problem { connection.close(because: .badFrame("\(problem)")) }
+    }
+
+    /// A peer that sends more than is read of it leaves a full socket behind; one that does not
+    /// costs nothing here.
+    private func notePace(of connection: RemotingConnection, in context: ChannelHandlerContext) {
+        let bytes = exchange(&self.burstBytes, with: 0)
+        guard self.registry != nil else { return }
+        let left = bytes < ReadPace.burstBytesMin ? 0 : SocketBacklog.bytes(of: context)
+        connection.backlogTime = self.pace.read(bytes, left: left, at: context.eventLoop.now)
     }
 
     private func handOver(to connection: RemotingConnection) {

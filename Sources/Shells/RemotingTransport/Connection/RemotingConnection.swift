@@ -21,6 +21,7 @@ package final class RemotingConnection: Sendable {
     private let outbox = Mutex(Outbox())
     private let lastWriteNanoseconds = Atomic<UInt64>(0)
     private let unfinishedBytes = Atomic<Int>(0)
+    private let backlogNanoseconds = Atomic<Int64>(0)
     private let unfinishedSince = Atomic<UInt64>(0)
     private let isAwaitingSocket = Atomic<Bool>(false)
 
@@ -66,6 +67,12 @@ package final class RemotingConnection: Sendable {
 
     /// False while the peer reads more slowly than we write: hold back what can wait.
     package var isWritable: Bool { self.channel.isWritable }
+
+    /// Whether what the peer sends is read. What is not read stays in the socket, and then with the
+    /// peer.
+    package func setReading(_ isReading: Bool) {
+        self.channel.setOption(.autoRead, value: isReading).whenComplete { _ in }
+    }
 
     /// Closes after a last attempt to write what was sent before.
     package func close() {
@@ -132,6 +139,12 @@ extension RemotingConnection {
                 self.noteFlush()
             }
         }
+    }
+
+    /// How long what the peer has sent last will wait until it is read, at the present pace.
+    package internal(set) var backlogTime: TimeAmount {
+        get { .nanoseconds(self.backlogNanoseconds.load(ordering: .relaxed)) }
+        set { self.backlogNanoseconds.store(newValue.nanoseconds, ordering: .relaxed) }
     }
 
     /// When bytes were last handed to the socket.

@@ -79,6 +79,7 @@ extension RemotingServer {
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: options.connections.waterMark)
+            .childChannelOption(.maxMessagesPerRead, value: options.readsAtOnce)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(

@@ -7,10 +7,14 @@ package struct RemotingServerOptions: Sendable {
     package var connectionsMax = 20_000
 
     /// Answers that wait for all peers together; beyond, those are closed who leave most unread.
-    package var unreadBytesMax = 128 << 20
+    package var unreadBytesMax = 64 << 20
 
     /// Of frames of all peers that are not complete; beyond, those are closed who have taken longest.
-    package var unfinishedBytesMax = 128 << 20
+    package var unfinishedBytesMax = 64 << 20
+
+    /// Reads of 64 KiB from one connection before the others have their turn: who sends much must
+    /// not keep those waiting who send little.
+    package var readsAtOnce: UInt = 1
 
     /// Connections the kernel keeps until they are accepted.
     package var backlog: Int32 = 1_024

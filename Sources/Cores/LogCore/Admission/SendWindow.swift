@@ -1,0 +1,85 @@
+package import MessageFormat
+
+/// How many bytes may wait between a producer's request and its acknowledgement, so that nobody
+/// waits too long.
+///
+/// Method: a request that finds `n` bytes before it waits as long as disk and replicas take for
+/// them (Little's law). One request at a time is followed from its place in the log to its
+/// confirmation; what was confirmed meanwhile, over the time it took, is the pace at which the log
+/// drains. The window is what drains in half of the longest wait, for a request may come when a
+/// write has just begun. A wait that was long while little was waiting says nothing of the pace, a
+/// quick one while little was waiting neither: then the window stays. Of the latest measurements the
+/// best one counts.
+package struct SendWindow: Sendable {
+    package struct Options: Sendable {
+        /// The longest that a send should wait for its acknowledgement.
+        package var waitMax: Duration = .milliseconds(200)
+        /// A disk whose flushes take long needs so much to do something with each of them.
+        package var bytesMin = 1 << 20
+        /// Before anything was measured.
+        package var bytesFirst = 16 << 20
+        package var bytesMax = 32 << 20
+
+        package init() {}
+    }
+
+    private struct Probe {
+        var end: PhysicalOffset
+        var since: Tick
+        var confirmedThen: PhysicalOffset
+
+        func drained(upTo confirmed: PhysicalOffset) -> Int {
+            max(0, confirmed.distance(from: self.confirmedThen))
+        }
+    }
+
+    private static let pacesMax = 4
+
+    private let options: Options
+    /// What may wait.
+    package private(set) var bytes: Int
+    private var probe: Probe?
+    /// Bytes that drain in half of the longest wait, as the latest measurements have it.
+    private var paces: [Double] = []
+
+    package init(_ options: Options = Options()) {
+        self.options = options
+        self.bytes = min(options.bytesFirst, options.bytesMax)
+    }
+
+    package var waitMax: Duration { self.options.waitMax }
+    package var bytesMin: Int { self.options.bytesMin }
+    private var target: Duration { self.options.waitMax / 2 }
+
+    /// A send was put into the log and ends at `end`.
+    package mutating func appended(
+        upTo end: PhysicalOffset, confirmed: PhysicalOffset, at now: Tick
+    ) {
+        guard let probe = self.probe else {
+            return self.probe = Probe(end: end, since: now, confirmedThen: confirmed)
+        }
+        guard self.paces.isEmpty, now - probe.since > self.target,
+            end.distance(from: probe.confirmedThen) >= self.bytes / 4
+        else { return }
+        // The first one is late: better a guess than as much again.
+        self.note(probe.drained(upTo: confirmed), in: now - probe.since)
+    }
+
+    /// Everything before `confirmed` is acknowledged.
+    package mutating func confirmed(upTo confirmed: PhysicalOffset, at now: Tick) {
+        guard let probe = self.probe, probe.end <= confirmed else { return }
+        self.probe = nil
+        let drained = probe.drained(upTo: confirmed)
+        let took = now - probe.since
+        if drained >= self.bytes / (took > self.target ? 4 : 2) { self.note(drained, in: took) }
+    }
+
+    /// The best of the latest: a disk that hesitated has not become slow.
+    private mutating func note(_ drained: Int, in time: Duration) {
+        if self.paces.count == Self.pacesMax { self.paces.removeFirst() }
+        self.paces.append(Double(drained) * (self.target / max(time, .microseconds(1))))
+        let possible = min(self.paces.max() ?? 0, 2 * Double(self.bytes))
+        let limited = max(possible, Double(self.options.bytesMin))
+        self.bytes = Int(min(limited, Double(self.options.bytesMax)))
+    }
+}
