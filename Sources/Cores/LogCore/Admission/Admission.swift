@@ -44,26 +44,34 @@ package struct Admission: Sendable {
     private var refused = 0
     /// Since when the disk has had something to do without finishing any of it.
     private var writingSince: Tick?
+    // Worked out once: each send asks for them.
+    private let pressureMax: Duration
+    /// Nanoseconds.
+    private let hangsAfter: Int64
+    private let isOutAfter: Int64
 
     package init(_ options: SendWindow.Options = SendWindow.Options()) {
         self.window = SendWindow(options)
+        self.pressureMax = options.waitMax / 2
+        self.hangsAfter = Tick(options.waitMax).nanoseconds
+        self.isOutAfter = Tick(options.waitMax * Self.hangsOut).nanoseconds
     }
 
     /// Whether a verdict has to be asked for. As a rule it has not, and that costs next to nothing.
     package func isTight(waiting: Int, _ pressure: Pressure, at now: Tick) -> Bool {
         waiting >= min(self.window.bytes, self.window.bytesMin)
-            && (waiting >= self.window.bytes || self.isHanging(for: self.window.waitMax, at: now))
+            && (waiting >= self.window.bytes || self.isHanging(for: self.hangsAfter, at: now))
             || pressure.connection > self.pressureMax || pressure.turn > self.pressureMax
-            || self.isHanging(for: self.window.waitMax * Self.hangsOut, at: now)
+            || self.isHanging(for: self.isOutAfter, at: now)
     }
 
     /// A send to `topic` wants in; `waiting` bytes of the log are not confirmed yet.
     package mutating func verdict(
         topic: String, waiting: Int, _ pressure: Pressure, at now: Tick
     ) -> Verdict {
-        if self.isHanging(for: self.window.waitMax, at: now),
+        if self.isHanging(for: self.hangsAfter, at: now),
             self.isTooMuch(waiting, topic, of: self.window.bytesMin)
-                || self.isHanging(for: self.window.waitMax * Self.hangsOut, at: now)
+                || self.isHanging(for: self.isOutAfter, at: now)
         {
             return .diskHangs
         }
@@ -76,8 +84,8 @@ package struct Admission: Sendable {
         return .tooManyRequests
     }
 
-    private func isHanging(for time: Duration, at now: Tick) -> Bool {
-        self.writingSince.map { now - $0 > time } ?? false
+    private func isHanging(for nanoseconds: Int64, at now: Tick) -> Bool {
+        self.writingSince.map { now.nanoseconds - $0.nanoseconds > nanoseconds } ?? false
     }
 
     private func isTooMuch(_ waiting: Int, _ topic: String, of bytes: Int) -> Bool {
@@ -90,8 +98,6 @@ package struct Admission: Sendable {
             || (pressure.turn > self.pressureMax
                 && self.shares.hasItsPart(topic, of: self.shares.total))
     }
-
-    private var pressureMax: Duration { self.window.waitMax / 2 }
 
     /// What was taken has its place in the log.
     package mutating func appended(

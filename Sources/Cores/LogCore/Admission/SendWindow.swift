@@ -36,6 +36,9 @@ package struct SendWindow: Sendable {
     private static let pacesMax = 4
 
     private let options: Options
+    /// Half of the longest wait, worked out once: each send asks for it.
+    private let target: Duration
+    private let targetNanoseconds: Int64
     /// What may wait.
     package private(set) var bytes: Int
     private var probe: Probe?
@@ -44,12 +47,13 @@ package struct SendWindow: Sendable {
 
     package init(_ options: Options = Options()) {
         self.options = options
+        self.target = options.waitMax / 2
+        self.targetNanoseconds = Tick(self.target).nanoseconds
         self.bytes = min(options.bytesFirst, options.bytesMax)
     }
 
     package var waitMax: Duration { self.options.waitMax }
     package var bytesMin: Int { self.options.bytesMin }
-    private var target: Duration { self.options.waitMax / 2 }
 
     /// A send was put into the log and ends at `end`.
     package mutating func appended(
@@ -58,7 +62,8 @@ package struct SendWindow: Sendable {
         guard let probe = self.probe else {
             return self.probe = Probe(end: end, since: now, confirmedThen: confirmed)
         }
-        guard self.paces.isEmpty, now - probe.since > self.target,
+        guard self.paces.isEmpty,
+            now.nanoseconds - probe.since.nanoseconds > self.targetNanoseconds,
             end.distance(from: probe.confirmedThen) >= self.bytes / 4
         else { return }
         // The first one is late: better a guess than as much again.
