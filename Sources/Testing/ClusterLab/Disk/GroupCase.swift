@@ -102,7 +102,7 @@ struct GroupCase: Sendable {
             $0.kind == .sealedSegment && $0.what.hasPrefix("zeroes in the middle")
         }
         let places: [(DiskFault.Calls, String, String)] = [
-            (.write, ".tmp", "copied"), (.rename, "33554432", "put in place"),
+            (.write, "33554432.tmp", "copied"), (.rename, "33554432", "put in place"),
             (.flushDirectory, "/commitlog", "made to stay"),
         ]
         return places.compactMap { calls, part, name in
