@@ -24,6 +24,8 @@ final class BrokerWorker {
     private var bytesRead = 0
     /// When the first request of those that are ready on the loop came; nil: none has come yet.
     private var passBegan: Tick?
+    /// How long the round before took.
+    private var latestPass = Duration.zero
     private var latestTurn = Tick.zero
     private var isTurnScheduled = false
     /// Orders that the disk has not taken yet; after a full disk they are given again, unchanged.
@@ -106,7 +108,8 @@ final class BrokerWorker {
                 under: pressure)
         }
         self.scheduleTurn()
-        if pressure.turn > Self.turnMax, now.tick - self.latestTurn > Self.turnMax { self.turn() }
+        let latest = max(self.passBegan ?? now.tick, self.latestTurn)
+        if now.tick - latest > Self.turnMax { self.turn() }
     }
 
     /// Many connections that have much to say do not keep the disk, and those who were heard, waiting.
@@ -115,8 +118,10 @@ final class BrokerWorker {
     private func pressure(on connection: RemotingConnection, at now: Tick) -> Pressure {
         let began = self.passBegan ?? now
         self.passBegan = began
+        // One round that took long, because somebody else had the processor, says nothing.
+        let turn = min(now - began, self.latestPass)
         return Pressure(
-            connection: .nanoseconds(connection.backlogTime.nanoseconds), turn: now - began)
+            connection: .nanoseconds(connection.backlogTime.nanoseconds), turn: turn)
     }
 
     func closed(_ connection: RemotingConnection) {
@@ -145,6 +150,7 @@ final class BrokerWorker {
         self.isTurnScheduled = true
         self.loop.assumeIsolated().execute {
             self.isTurnScheduled = false
+            if let began = self.passBegan { self.latestPass = Clock.now().tick - began }
             self.passBegan = nil
             self.turn()
         }

@@ -35,8 +35,8 @@ package enum DiskSuite: String, CaseIterable, Hashable, Codable, Sendable {
         switch self {
         case .powerCut: 8
         case .snapshots: 10
-        case .systemCalls: 8
-        case .errors: 8
+        case .systemCalls: 6
+        case .errors: 5
         case .full: 1
         case .damage: 8
         case .group: nil

@@ -91,7 +91,10 @@ struct StoreFile: Sendable {
         let file = Glibc.open(self.path, flags | O_CLOEXEC)
         guard file >= 0 else { throw self.problem("open") }
         defer { close(file) }
-        return try body(file)
+        let result = try body(file)
+        // A power cut that follows must not take the damage back.
+        guard flags == O_RDONLY || fsync(file) == 0 else { throw self.problem("flush") }
+        return result
     }
 
     private func problem(_ verb: String) -> LabError {
