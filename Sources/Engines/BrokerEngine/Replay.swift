@@ -28,7 +28,8 @@ extension BrokerEngine {
         self.holds = PullHold()
         self.group = settings.group.map(GroupStanding.init(_:))
         self.scrub = Scrub(
-            bytesPerSecond: settings.scrubBytesPerSecond, pause: settings.scrubPause, from: now.tick)
+            bytesPerSecond: settings.scrubBytesPerSecond, pause: settings.scrubPause, from: now.tick
+        )
         self.repair = settings.repair
         self.now = now
         self.offsetsGatheredAt = now.tick

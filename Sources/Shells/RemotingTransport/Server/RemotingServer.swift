@@ -77,6 +77,7 @@ extension RemotingServer {
                         AcceptPause(pause: options.acceptPause, logger: logger))
                 }
             }
+            .serverChannelOption(.maxMessagesPerRead, value: options.acceptsAtOnce)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: options.connections.waterMark)
             .childChannelOption(.maxMessagesPerRead, value: options.readsAtOnce)

@@ -16,6 +16,10 @@ package struct RemotingServerOptions: Sendable {
     /// not keep those waiting who send little.
     package var readsAtOnce: UInt = 1
 
+    /// Connections that are taken at once, before those that are open have their turn: after a
+    /// restart all clients come together.
+    package var acceptsAtOnce: UInt = 64
+
     /// Connections the kernel keeps until they are accepted.
     package var backlog: Int32 = 1_024
 
