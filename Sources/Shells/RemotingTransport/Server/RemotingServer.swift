@@ -50,7 +50,11 @@ package final class RemotingServer: Sendable {
 
     /// New connections are refused from now on; those that are open go on.
     package func stopAccepting() {
-        self.channel.close(promise: nil)
+        let channel = self.channel
+        channel.eventLoop.execute {
+            ListeningSocket.stopListening(channel)
+            channel.close(promise: nil)
+        }
     }
 
     /// Stops accepting, closes every connection, and returns when the delegate has heard of all.
