@@ -113,6 +113,9 @@ extension BrokerEngine {
     mutating func changeRole(to role: BrokerRole) { self.effects.append(.roleChanged(role)) }
 
     /// Whether clients' requests are for this broker.
+    ///
+    /// Asked in each turn; inlined there, it copied the whole engine (6 % of a send that is alone).
+    @inline(never)
     var mayServe: Bool { self.group == nil || self.master != nil }
 
     /// What a broker answers that is not the master: how it is, and who is connected to it, so that
