@@ -60,6 +60,10 @@ package struct MessageDraft {
             + propertiesCount
     }
 
+    private var bodyStart: Int {
+        MessageLayout.bornHost + self.bornHost.encodedCount + 8 + self.storeHost.encodedCount + 16
+    }
+
     /// Appends the message in its stored form.
     ///
     /// `physicalOffset` and `queueOffset` are the places that the log gave it.
@@ -69,7 +73,10 @@ package struct MessageDraft {
     ) {
         let start = bytes.count
         let count = self.encodedCount(bodyCount: body.count, propertiesCount: properties.count)
-        bytes.append(contentsOf: repeatElement(0, count: count))
+        // The body's place is filled at once, the rest below.
+        bytes.append(contentsOf: repeatElement(0, count: self.bodyStart))
+        bytes.append(contentsOf: body)
+        bytes.append(contentsOf: repeatElement(0, count: start + count - bytes.count))
         var flags = self.systemFlag.subtracting([.bornHostIPv6, .storeHostIPv6])
         if self.bornHost.isIPv6 { flags.insert(.bornHostIPv6) }
         if self.storeHost.isIPv6 { flags.insert(.storeHostIPv6) }
@@ -96,9 +103,7 @@ package struct MessageDraft {
             out.store(bigEndian: self.reconsumeTimes, at: at)
             out.store(bigEndian: self.preparedTransactionOffset, at: at + 4)
             out.store(bigEndian: Int32(body.count), at: at + 12)
-            at += 16
-            out.copy(body, at: at)
-            at += body.count
+            at += 16 + body.count
             if isLongTopic {
                 out.store(bigEndian: UInt16(topicCount), at: at)
                 at += 2

@@ -21,8 +21,9 @@ package struct Pressure: Hashable, Sendable {
 /// Two things can be short. **Disk and replicas**: as much may wait for them as they do in half of
 /// the longest wait (`SendWindow`); beyond that, topics with less than an equal part of the window
 /// still get in, which makes twice the window at most. **The processor**: refusing costs some too,
-/// so that a server which refused all that it cannot do would do nothing else. Then every second
-/// one is refused, and what is not read yet waits in the sender's own buffers.
+/// so that a server which refused all that it cannot do would do nothing else. Then every fourth
+/// one is refused: that costs a tenth of what could be stored, every second one would cost a
+/// quarter. What is not read yet waits in the sender's own buffers.
 package struct Admission: Sendable {
     package enum Verdict: Hashable, Sendable {
         case taken
@@ -34,14 +35,14 @@ package struct Admission: Sendable {
         case tooManyRequests
     }
 
-    /// So many in a row are refused for want of processor time.
-    private static let refusedInARow = 1
+    /// So many are taken between two that are refused for want of processor time.
+    private static let takenBetween = 3
     /// Beyond so many longest waits without a sign of the disk nothing is taken at all.
     private static let hangsOut = 5
 
     package private(set) var window: SendWindow
     private var shares = TopicShares()
-    private var refused = 0
+    private var takenSince = 0
     /// Since when the disk has had something to do without finishing any of it.
     private var writingSince: Tick?
     // Worked out once: each send asks for them.
@@ -76,11 +77,11 @@ package struct Admission: Sendable {
             return .diskHangs
         }
         if self.isTooMuch(waiting, topic, of: self.window.bytes) { return .tooMuchWaits }
-        guard self.isBehind(topic, pressure), self.refused < Self.refusedInARow else {
-            self.refused = 0
+        guard self.isBehind(topic, pressure), self.takenSince == Self.takenBetween else {
+            self.takenSince = min(self.takenSince + 1, Self.takenBetween)
             return .taken
         }
-        self.refused += 1
+        self.takenSince = 0
         return .tooManyRequests
     }
 

@@ -6,10 +6,13 @@ package import MessageFormat
 /// Method: a request that finds `n` bytes before it waits as long as disk and replicas take for
 /// them (Little's law). One request at a time is followed from its place in the log to its
 /// confirmation; what was confirmed meanwhile, over the time it took, is the pace at which the log
-/// drains. The window is what drains in half of the longest wait, for a request may come when a
-/// write has just begun. A wait that was long while little was waiting says nothing of the pace, a
-/// quick one while little was waiting neither: then the window stays. Of the latest measurements the
-/// best one counts.
+/// drains. Of the latest measurements the best one counts.
+///
+/// A wait within the longest one narrows nothing: a disk whose every flush takes a tenth of a second
+/// would get less with each of them, and so seem slower still. After a short wait, of less than
+/// half, the window grows to what drains in half of the longest wait; after a longer one it feels
+/// its way, an eighth at a time. What waited too long leaves as much as drains in the longest
+/// wait. A wait while little was waiting says nothing of the pace: then the window stays.
 package struct SendWindow: Sendable {
     package struct Options: Sendable {
         /// The longest that a send should wait for its acknowledgement.
@@ -79,12 +82,21 @@ package struct SendWindow: Sendable {
         if drained >= self.bytes / (took > self.target ? 4 : 2) { self.note(drained, in: took) }
     }
 
-    /// The best of the latest: a disk that hesitated has not become slow.
     private mutating func note(_ drained: Int, in time: Duration) {
         if self.paces.count == Self.pacesMax { self.paces.removeFirst() }
         self.paces.append(Double(drained) * (self.target / max(time, .microseconds(1))))
-        let possible = min(self.paces.max() ?? 0, 2 * Double(self.bytes))
-        let limited = max(possible, Double(self.options.bytesMin))
+        let wanted = self.wanted(after: time)
+        let limited = max(min(wanted, 2 * Double(self.bytes)), Double(self.options.bytesMin))
         self.bytes = Int(min(limited, Double(self.options.bytesMax)))
+    }
+
+    private func wanted(after time: Duration) -> Double {
+        let bytes = Double(self.bytes)
+        // The best of the latest: a disk that hesitated has not become slow.
+        let pace = self.paces.max() ?? 0
+        if time <= self.target { return max(bytes, pace) }
+        if time <= self.options.waitMax { return max(bytes * 9 / 8, pace) }
+        if time <= self.options.waitMax * 9 / 8 { return bytes }
+        return pace * 2
     }
 }

@@ -11,7 +11,8 @@ import RemotingProtocol
 /// it runs on one event loop; times are those of the bursts.
 final class SendLoad {
     struct Plan: Sendable {
-        var targets: [(command: RemotingCommand, address: String)]
+        var targets: [(frame: SendFrame, address: String)]
+        var bodyBytes: Int
         var inFlight: Int
         /// Messages a second; nil: each answer brings the next send.
         var rate: Double?
@@ -25,7 +26,7 @@ final class SendLoad {
     private let loop: any EventLoop
     private let plan: Plan
     private let totals: BenchTotals
-    private let bodyBytes: Int
+    private let key: SendKey
     private let frames: [(frame: SendFrame, link: SendLink)]
     private let links: [SendLink]
     private var slots: [SendSlot]
@@ -46,9 +47,9 @@ final class SendLoad {
         self.loop = loop
         self.plan = plan
         self.totals = totals
-        self.bodyBytes = plan.targets.first?.command.body.count ?? 0
+        self.key = SendKey(connection: plan.turn)
         self.frames = plan.targets.compactMap { target in
-            links[target.address].map { (SendFrame(target.command, from: plan.turn), $0) }
+            links[target.address].map { (target.frame, $0) }
         }
         self.links = Array(links.values)
         self.slots = (0..<plan.inFlight).map { SendSlot($0) }
@@ -129,7 +130,7 @@ extension SendLoad {
         let (frame, link) = self.frames[self.turn % self.frames.count]
         guard link.isOpen else { return self.failed(slot, "no connection to \(link.address)") }
         let opaque = self.slots[slot].begin(at: now, over: link, of: self.slots.count)
-        frame.write(numbered: opaque, into: &link.outgoing)
+        frame.write(numbered: opaque, of: self.key, into: &link.outgoing)
     }
 
     private func flush() { for link in self.links { link.flush() } }
@@ -176,7 +177,7 @@ extension SendLoad {
         let nanoseconds = now.since(since)
         switch answer.responseCode {
         case .success:
-            self.totals.succeeded(bytes: self.bodyBytes, nanoseconds: nanoseconds)
+            self.totals.succeeded(bytes: self.plan.bodyBytes, nanoseconds: nanoseconds)
             self.goOn(number, at: now)
         case .systemBusy:
             self.totals.refused(Self.text(answer), nanoseconds: nanoseconds)
