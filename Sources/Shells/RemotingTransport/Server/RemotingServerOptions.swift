@@ -21,7 +21,7 @@ package struct RemotingServerOptions: Sendable {
     package var acceptsAtOnce: UInt = 64
 
     /// Connections the kernel keeps until they are accepted.
-    package var backlog: Int32 = 1_024
+    package var backlog: Int32 = 4_096
 
     /// How long accepting rests when the process or the system has no file descriptor left.
     package var acceptPause: Duration = .milliseconds(100)
