@@ -6,6 +6,8 @@ package enum SabotageProof: String, CaseIterable, Hashable, Sendable {
     case noDirectoryFlush = "no-directory-flush"
     case checksumOff = "checksum-off"
     case lengthUnchecked = "length-unchecked"
+    /// Of all three brokers of a group.
+    case checksumOffInGroup = "checksum-off, in a group"
 
     /// What became of the attempt to catch it.
     package struct Catch: Sendable {
@@ -14,6 +16,11 @@ package enum SabotageProof: String, CaseIterable, Hashable, Sendable {
         package var seconds: Double
         /// The first broken promise; nil: it was not caught.
         package var problem: String?
+    }
+
+    /// What a broker of the special build knows it by.
+    private var variable: String {
+        self == .checksumOffInGroup ? Self.checksumOff.rawValue : self.rawValue
     }
 
     private var order: DiskRun.Order {
@@ -31,8 +38,11 @@ package enum SabotageProof: String, CaseIterable, Hashable, Sendable {
         case .checksumOff, .lengthUnchecked:
             order = DiskRun.Order(.damage)
             order.only = "active segment"
+        case .checksumOffInGroup:
+            order = DiskRun.Order(.group)
+            order.only = "master: sealed segment: a bit of a message in the middle"
         }
-        order.environment = ["APUS_SABOTAGE=\(self.rawValue)"]
+        order.environment = ["APUS_SABOTAGE=\(self.variable)"]
         order.stopsEarly = true
         return order
     }
