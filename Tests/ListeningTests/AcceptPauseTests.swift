@@ -32,7 +32,8 @@ struct AcceptPauseTests {
         let isAccepting = try await Self.isAccepting(after: [error, error, error], lines)
         #expect(!isAccepting)
         #expect(lines.all.count == 1)
-        #expect(lines.all[0].hasPrefix("[ListeningTests] accepting rests count=1 error="))
+        #expect(
+            lines.all.first?.hasPrefix("[ListeningTests] accepting rests count=1 error=") == true)
     }
 
     @Test("a peer that has gone before it was accepted keeps nobody waiting")
@@ -51,7 +52,8 @@ struct SparseReportTests {
         var report = SparseReport()
         let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
         #expect(report.note(1, at: start) == 1)
-        for _ in 0..<1_000 { #expect(report.note(2, at: start + .seconds(5)) == nil) }
+        let early = (0..<1_000).compactMap { _ in report.note(2, at: start + .seconds(5)) }
+        #expect(early == [])
         #expect(report.note(1, at: start + .seconds(10)) == 2_001)
     }
 }
