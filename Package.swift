@@ -195,7 +195,9 @@ let package = Package(
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
         .tests("ApusTesting", ["ApusClient"]),
         .tests("HostileInput", ["HostileBytes", "RemotingProtocol", "MessageFormat"]),
-        .tests("apus", ["Chaos", "MessageFormat", .arguments]),
+        .tests(
+            "apus",
+            ["Chaos", "RemotingProtocol", "MessageFormat", .arguments, .nioCore, .nioPosix]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
 
