@@ -57,15 +57,21 @@ let package = Package(
         .engine("ClientEngine", cores: ["ClientCore"]),
 
         // Shells: sockets, files, time.
-        .shell("RemotingTransport", ["RemotingProtocol", .nioCore, .nioPosix, .logging]),
+        .shell("Listening", [.nioCore, .nioPosix, .logging]),
+        .shell(
+            "RemotingTransport",
+            ["Listening", "RemotingProtocol", .nioCore, .nioPosix, .logging]),
         .shell("Storage", [.logging]),
         .shell("ConfigurationSources", ["ConfigurationFormat"]),
         .shell("Compression", []),
-        .shell("PeerTransport", ["ReplicationProtocol", .nioCore, .nioPosix, .logging]),
+        .shell(
+            "PeerTransport",
+            ["Listening", "ReplicationProtocol", .nioCore, .nioPosix, .logging]),
         .shell(
             "Monitoring",
             [
-                "MetricsFormat", "ConfigurationFormat", .nioCore, .nioPosix, .nioHTTP1, .logging,
+                "Listening", "MetricsFormat", "ConfigurationFormat", .nioCore, .nioPosix,
+                .nioHTTP1, .logging,
             ]),
 
         // Services: one engine and its shells, ready to run.
@@ -79,7 +85,8 @@ let package = Package(
             "Broker",
             [
                 "BrokerEngine", "LogCore", "ReplicationProtocol", "RemotingTransport",
-                "PeerTransport", "Storage", "Monitoring", "MetricsFormat", "ConfigurationFormat",
+                "PeerTransport", "Storage", "Monitoring", "Listening", "MetricsFormat",
+                "ConfigurationFormat",
             ]),
         .service(
             "Controller",
@@ -146,7 +153,9 @@ let package = Package(
         .executable("apus-lab", ["ClusterLab", "Chaos", "ApusClient", "MessageFormat"]),
 
         // Tests mirror Sources.
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: .strict),
+        .target(
+            name: "TestSupport", dependencies: [.logging], path: "Tests/TestSupport",
+            swiftSettings: .strict),
         .tests("MessageFormat"),
         .tests("RemotingProtocol", ["MessageFormat", .nioCore]),
         .tests("RoutingCore", ["MessageFormat"]),
@@ -158,6 +167,7 @@ let package = Package(
         .tests("ReplicationProtocol", ["MessageFormat"]),
         .tests("MetricsFormat", ["Chaos"]),
         .tests("ConfigurationFormat"),
+        .tests("Listening", [.nioCore, .nioPosix, .logging]),
         .tests("Monitoring", ["MetricsFormat", .nioCore, .nioPosix, .logging]),
         .tests("Raft", ["MessageFormat"]),
         .tests("ControllerCore", ["MessageFormat"]),
@@ -185,7 +195,9 @@ let package = Package(
         .tests("Chaos", ["RemotingProtocol", "RemotingTransport", "MessageFormat"]),
         .tests("ApusTesting", ["ApusClient"]),
         .tests("HostileInput", ["HostileBytes", "RemotingProtocol", "MessageFormat"]),
-        .tests("apus", ["Chaos", "MessageFormat", .arguments]),
+        .tests(
+            "apus",
+            ["Chaos", "RemotingProtocol", "MessageFormat", .arguments, .nioCore, .nioPosix]),
         .tests("ClusterLab", ["Chaos", "MessageFormat"]),
         .testTarget(name: "ArchitectureTests", swiftSettings: .strict),
 

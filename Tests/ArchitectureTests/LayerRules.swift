@@ -47,7 +47,8 @@ extension LayerRule {
         case "Shells":
             LayerRule(
                 layer: layer, outside: Self.sockets.union(Self.system).union(["Logging"]),
-                layers: ["Formats"], modules: [])
+                // Whatever is spoken on a port, listening there is the same.
+                layers: ["Formats"], modules: ["Listening"])
         case "Services":
             LayerRule(
                 layer: layer,

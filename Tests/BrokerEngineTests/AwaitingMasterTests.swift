@@ -47,6 +47,17 @@ struct AwaitingMasterTests {
         #expect(group.code(of: send, at: 2) == .serviceNotAvailable)
     }
 
+    @Test("waits only while there is room, for all together; then it is refused at once")
+    func room() {
+        var group = self.orphans()
+        let body = String(repeating: "x", count: 4 << 20)
+        let sends = (0..<5).map { _ in
+            group.request(Requests.foreign(Requests.send(body)), at: 2)
+        }
+        #expect(sends.dropLast().allSatisfy { group.code(of: $0, at: 2) == nil })
+        #expect(sends.last.map { group.code(of: $0, at: 2) } == .serviceNotAvailable)
+    }
+
     @Test("is asked of the next master, not of the same again, when passing it on has failed")
     func relayFailed() throws {
         var group = GroupBench.inStep([1, 2, 3])

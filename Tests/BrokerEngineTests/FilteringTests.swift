@@ -163,6 +163,20 @@ struct FilteringTests {
         #expect(bench.field("nextBeginOffset", of: pull) == "2")
     }
 
+    @Test("expressions of pulls that wait have a bound together; one more is answered at once")
+    func boundedHolding() {
+        var bench = self.bench(sending: 1)
+        let long = self.pull(
+            "n = '\(String(repeating: "x", count: 16_000))'", offset: 1, hold: 15_000)
+        let pulls = (0..<220).map { _ in bench.request(long, from: 2) }
+        // Compiled, each counts ten times.
+        #expect(pulls.prefix(209).allSatisfy { bench.answer(to: $0) == nil })
+        #expect(pulls.dropFirst(209).allSatisfy { bench.answer(to: $0)?.code == .pullNotFound })
+        bench.close(2)
+        let next = bench.request(long, from: 3)
+        #expect(bench.answer(to: next) == nil)
+    }
+
     @Test("what lies in index files is looked at as well")
     func sealed() throws {
         var bench = EngineBench(EngineBench.settings(segmentBytes: 1 << 17))

@@ -317,6 +317,24 @@ struct PopWaitingTests {
         #expect(bench.popped(waiting).map(\.text) == ["a"])
     }
 
+    @Test("expressions of pops that wait have a bound together; one more is told that it is full")
+    func boundedText() {
+        var bench = EngineBench()
+        bench.request(Requests.send("a"))
+        bench.settle()
+        _ = bench.pop()
+        let long = Requests.pop(
+            poll: 10_000, expression: "n = '\(String(repeating: "x", count: 16_000))'",
+            type: "SQL92")
+        let pops = (0..<220).map { _ in bench.request(long, from: 2) }
+        // Compiled, each counts ten times.
+        #expect(pops.prefix(209).allSatisfy { bench.answer(to: $0) == nil })
+        #expect(pops.dropFirst(209).allSatisfy { bench.answer(to: $0)?.code == .pollingFull })
+        bench.close(2)
+        let next = bench.request(long, from: 3)
+        #expect(bench.answer(to: next) == nil)
+    }
+
     @Test("nobody waits behind a connection that closed")
     func closed() {
         var bench = EngineBench()

@@ -208,6 +208,20 @@ struct ConsumerGroupsTests {
         #expect(beat("B", 2, many)?.subscriptions.count == 40)
     }
 
+    @Test("who is known is heard when there is no room left, too")
+    mutating func fullOfKnown() {
+        var limits = MembershipLimits()
+        limits.bytesMax = 600
+        self.groups = ConsumerGroups(limits: limits)
+        _ = self.beat(1, "c1")
+        _ = self.beat(1, "c1", at: 100)
+        #expect(self.groups.refusedCount == 0)
+        _ = self.beat(2, "c2", at: 100)
+        #expect(self.groups.refusedCount == 1)
+        #expect(self.groups.advance(to: .seconds(219)) == [])
+        #expect(self.groups.names == ["G"])
+    }
+
     private mutating func beat(
         _ connection: UInt64, _ client: String, group: String = "G",
         model: ConsumerGroup.MessageModel = .clustering, notify: Bool = true, at seconds: Int = 0

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import MetricsFormat
 import Monitoring
@@ -116,17 +117,32 @@ struct MonitorServerTests {
         #expect(off == nil)
     }
 
+    @Test("a port is free when its server has closed, even if a starting child has a copy of it")
+    func inheritedSocket() async throws {
+        var closed = 0
+        var copy: Int32 = -1
+        defer { close(copy) }
+        try await Self.withServer(Told(readiness: .ready(""))) { web in
+            closed = web.port
+            copy = try #require(copyOfListener(on: web.port))
+        }
+        try await Self.withServer(Told(readiness: .ready("")), port: closed) { web in
+            let answer = try await web.ask("GET /healthz HTTP/1.0\r\n\r\n")
+            #expect(answer.hasSuffix("ok\n"))
+        }
+    }
+
     // MARK: The world around
 
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     private static func withServer(
-        _ source: Told, _ limits: MonitorLimits = MonitorLimits(),
+        _ source: Told, _ limits: MonitorLimits = MonitorLimits(), port: Int = 0,
         _ use: (Web) async throws -> Void
     ) async throws {
         let server = try #require(
             try await MonitorServer.start(
-                at: MonitorAddress(port: .chosen(0)), source: source, limits: limits,
+                at: MonitorAddress(port: .chosen(port)), source: source, limits: limits,
                 logger: Self.logger))
         let result = await Result { try await use(Web(port: server.port)) }
         await server.close()

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import PeerTransport
 import TestSupport
@@ -5,6 +6,20 @@ import Testing
 
 @Suite("Links between servers", .realTime)
 struct LinkTests {
+    @Test("a port is free when its listener has closed, even if a starting child has a copy of it")
+    func inheritedSocket() async throws {
+        func listen(_ port: Int) async throws -> PeerListener {
+            try await PeerListener.bind(
+                host: "127.0.0.1", port: port, group: loops, delegate: TestPeer(), logger: quiet)
+        }
+        let listener = try await listen(0)
+        let copy = try #require(copyOfListener(on: listener.port))
+        defer { close(copy) }
+        await listener.close()
+        let next = try await listen(listener.port)
+        await next.close()
+    }
+
     @Test("a payload goes there and back; both sides hear of opening and closing")
     func roundTrip() async throws {
         let server = TestPeer.echo()

@@ -1,8 +1,7 @@
-import Logging
 import NIOCore
 import NIOEmbedded
 import RemotingProtocol
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import RemotingTransport
@@ -142,15 +141,6 @@ struct HostileConnectionTests {
         #expect(try peers[0].sent() != nil)
     }
 
-    @Test("lines that strangers cause come once in ten seconds, with their count")
-    func sparseReport() {
-        var report = SparseReport()
-        let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
-        #expect(report.note(1, at: start) == 1)
-        for _ in 0..<1_000 { #expect(report.note(2, at: start + .seconds(5)) == nil) }
-        #expect(report.note(1, at: start + .seconds(10)) == 2_001)
-    }
-
     @Test(
         "connections leave files for the store",
         arguments: [(20_000, 1 << 20, 20_000), (20_000, 1_024, 512), (100, 1_024, 100), (9, 8, 4)])
@@ -176,30 +166,4 @@ struct HostileConnectionTests {
     }
 
     private static func body(_ count: Int) -> [UInt8] { [UInt8](repeating: 1, count: count) }
-}
-
-/// What was logged at level warning and above.
-final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var all: [String] { self.lines.withLock { $0 } }
-
-    var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
-
-    private struct Handler: LogHandler {
-        let lines: LogLines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.warning
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { self.metadata[key] }
-            set { self.metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let details = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted()
-            let line = "\(event.message) \(details.joined(separator: " "))"
-            self.lines.lines.withLock { $0.append(line) }
-        }
-    }
 }

@@ -23,32 +23,11 @@ struct ServerTests {
                 logger: quiet)
         }
         let server = try await listen(0)
-        let copy = try #require(Self.copyOfListener(on: server.port))
+        let copy = try #require(copyOfListener(on: server.port))
         defer { close(copy) }
         await server.close()
         let next = try await listen(server.port)
         await next.close()
-    }
-
-    /// What a child holds between its fork and its program.
-    private static func copyOfListener(on port: Int) -> Int32? {
-        for descriptor in Int32(3)..<4_096 {
-            var address = sockaddr_in()
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            var isListening: Int32 = 0
-            var size = socklen_t(MemoryLayout<Int32>.size)
-            let isThere = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    getsockname(descriptor, $0, &length) == 0
-                }
-            }
-            guard isThere, Int(UInt16(bigEndian: address.sin_port)) == port,
-                getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &size) == 0,
-                isListening == 1
-            else { continue }
-            return dup(descriptor)
-        }
-        return nil
     }
 
     @Test("answers from many threads arrive whole, each thread's in its order")

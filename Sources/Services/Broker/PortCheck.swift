@@ -1,4 +1,5 @@
 import Glibc
+import Listening
 import NIOCore
 import NIOPosix
 
@@ -38,7 +39,7 @@ extension BrokerConfiguration {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .bind(host: self.listenHost, port: port).get()
-            try await channel.close()
+            try await channel.stopListening().get()
         } catch {
             throw self.cannotListen(on: port, key, error)
         }

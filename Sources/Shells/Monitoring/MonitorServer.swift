@@ -1,4 +1,5 @@
 import Glibc
+import Listening
 package import Logging
 import NIOCore
 import NIOHTTP1
@@ -41,7 +42,7 @@ package final class MonitorServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let pending = PendingCount()
         do {
-            let channel = try await Self.bootstrap(group, source, limits, pending)
+            let channel = try await Self.bootstrap(group, source, limits, pending, logger)
                 .bind(host: address.host, port: port).get()
             let server = MonitorServer(group: group, channel: channel, pending: pending)
             logger.info("/healthz, /readyz, /metrics at http://\(address.host):\(server.port)")
@@ -58,7 +59,7 @@ package final class MonitorServer: Sendable {
     /// Takes no more questions. While one waits for a loop that hangs, its thread stays: the answer
     /// would find nobody.
     package func close() async {
-        try? await self.channel.close()
+        try? await self.channel.stopListening().get()
         for _ in 0..<100 where !self.pending.isNone {
             try? await Task.sleep(for: .milliseconds(10))
         }
@@ -69,18 +70,13 @@ package final class MonitorServer: Sendable {
 extension MonitorServer {
     private static func bootstrap(
         _ group: MultiThreadedEventLoopGroup, _ source: any MonitorSource,
-        _ limits: MonitorLimits, _ pending: PendingCount
+        _ limits: MonitorLimits, _ pending: PendingCount, _ logger: Logger
     ) -> ServerBootstrap {
         let connections = PendingCount()
-        return ServerBootstrap(group: group)
+        return
+            ServerBootstrap
+            .listener(on: group, acceptPause: limits.acceptPause, logger: logger)
             .serverChannelOption(.backlog, value: 64)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        MonitorAcceptPause(pause: TimeAmount(limits.acceptPause)))
-                }
-            }
             .childChannelInitializer { channel in
                 guard connections.begin(atMost: limits.connectionsMax) else {
                     return channel.eventLoop.makeFailedFuture(TooManyConnections())
@@ -109,29 +105,5 @@ package struct MonitorError: Error, Hashable, CustomStringConvertible {
         let reason =
             (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
         self.description = "cannot listen on \(host):\(port) (httpPort): \(reason)"
-    }
-}
-
-/// Rests accepting when the process has no file descriptor left: the waiting connection would be
-/// told of again and again.
-private final class MonitorAcceptPause: ChannelInboundHandler {
-    typealias InboundIn = any Channel
-
-    private let pause: TimeAmount
-    private var isPaused = false
-
-    init(pause: TimeAmount) { self.pause = pause }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !self.isPaused, let error = error as? IOError,
-            [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode)
-        else { return }
-        self.isPaused = true
-        let channel = context.channel
-        channel.setOption(.autoRead, value: false).whenComplete { _ in }
-        context.eventLoop.assumeIsolated().scheduleTask(in: self.pause) {
-            self.isPaused = false
-            channel.setOption(.autoRead, value: true).whenComplete { _ in }
-        }
     }
 }

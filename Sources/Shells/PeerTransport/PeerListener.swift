@@ -1,3 +1,4 @@
+import Listening
 package import Logging
 package import NIOCore
 import NIOPosix
@@ -23,13 +24,7 @@ package final class PeerListener: Sendable {
     ) async throws -> PeerListener {
         let registry = PeerRegistry(
             delegate: delegate, linksMax: limits.linksMax, logger: logger)
-        let channel = try await ServerBootstrap(group: group)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(PeerAcceptPause(logger: logger))
-                }
-            }
+        let channel = try await ServerBootstrap.listener(on: group, logger: logger)
             .peerLinkOptions(limits)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -45,7 +40,7 @@ package final class PeerListener: Sendable {
 
     /// Stops listening, closes every link, and returns when their sockets are gone.
     package func close() async {
-        try? await self.channel.close()
+        try? await self.channel.stopListening().get()
         let open = self.registry.beginClosing()
         for link in open { link.close() }
         for link in open { try? await link.closed.get() }
@@ -72,11 +67,8 @@ final class PeerRegistry: PeerLinkDelegate {
     private struct State {
         var open: [ObjectIdentifier: PeerLink] = [:]
         var isClosing = false
-        var closedForCause = 0
-        var nextReport = NIODeadline.uptimeNanoseconds(0)
+        var closedForCause = SparseReport()
     }
-
-    private static let reportPause = TimeAmount.seconds(10)
 
     private let delegate: any PeerLinkDelegate
     private let linksMax: Int
@@ -142,45 +134,11 @@ final class PeerRegistry: PeerLinkDelegate {
     /// At most one line in ten seconds: whoever reaches the port must not fill the log.
     private func report(_ link: PeerLink, _ reason: PeerCloseReason) {
         guard !reason.isOrdinary else { return }
-        let count = self.state.withLock { state -> Int? in
-            state.closedForCause += 1
-            let now = link.eventLoop.now
-            guard now >= state.nextReport else { return nil }
-            state.nextReport = now + Self.reportPause
-            defer { state.closedForCause = 0 }
-            return state.closedForCause
-        }
-        guard let count else { return }
+        guard
+            let count = self.state.withLock({ $0.closedForCause.note(1, at: link.eventLoop.now) })
+        else { return }
         self.logger.warning(
             "links of peers closed",
             metadata: ["count": "\(count)", "peer": "\(link.remote)", "reason": "\(reason)"])
-    }
-}
-
-/// Rests accepting after an error of it: the waiting connection stays in the kernel's backlog, and
-/// the listener would be told of it as fast as its loop turns.
-final class PeerAcceptPause: ChannelInboundHandler {
-    typealias InboundIn = any Channel
-
-    private static let pause = TimeAmount.milliseconds(100)
-    private let logger: Logger
-    private var isPaused = false
-    private var nextReport = NIODeadline.uptimeNanoseconds(0)
-
-    init(logger: Logger) { self.logger = logger }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !self.isPaused else { return }
-        self.isPaused = true
-        if context.eventLoop.now >= self.nextReport {
-            self.nextReport = context.eventLoop.now + .seconds(10)
-            self.logger.warning("accepting peers rests", metadata: ["error": "\(error)"])
-        }
-        let channel = context.channel
-        channel.setOption(.autoRead, value: false).whenComplete { _ in }
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
-            self.isPaused = false
-            channel.setOption(.autoRead, value: true).whenComplete { _ in }
-        }
     }
 }

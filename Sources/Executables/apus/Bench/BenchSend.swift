@@ -75,7 +75,7 @@ struct BenchSend: ApusCommand {
         return all
     }
 
-    private func targets(_ queues: [RoutedQueue]) -> [(frame: SendFrame, address: String)] {
+    private func targets(_ queues: [RoutedQueue]) -> [SendLoad.Target] {
         let body = (0..<self.size).map { UInt8(ascii: "a") + UInt8($0 % 26) }
         let template = SendTemplate(producerGroup: "apus-bench", tag: self.tag)
         let now = Recorder.wallNow
@@ -100,13 +100,13 @@ struct BenchSend: ApusCommand {
         }
         await withTaskGroup(of: Void.self) { tasks in
             for (turn, totals) in totals.enumerated() {
-                let plan = SendLoad.Plan(
-                    targets: targets, bodyBytes: self.size, inFlight: self.inFlight,
+                let plan = SendFlow.Plan(
+                    bodyBytes: self.size, inFlight: self.inFlight,
                     rate: self.rate.map { Double($0) / Double(self.connections) }, beginAt: began,
                     endAt: began + self.bench.duration.duration,
                     timeout: .seconds(self.bench.connection.timeout), turn: turn)
                 let loop = group.next()
-                tasks.addTask { await SendLoad.run(plan, totals, on: loop) }
+                tasks.addTask { await SendLoad.run(plan, to: targets, totals, on: loop) }
             }
         }
         let seconds = Double(Recorder.now.since(began)) / 1e9

@@ -1,5 +1,4 @@
 import Logging
-import NIOCore
 
 // When all connections together make the server keep too much, some of them are closed: those who
 // cause it, and nobody else.
@@ -38,24 +37,5 @@ extension ConnectionRegistry {
         self.report(
             "too much memory for \(what): connections closed", count: closed,
             ["limit": "\(kind.bytesMax)"])
-    }
-}
-
-/// Lets one report of its kind pass in ten seconds, with the count of what happened since the last.
-///
-/// Whoever can make a server write a line must not be able to make it write a million.
-struct SparseReport {
-    static let pause = TimeAmount.seconds(10)
-
-    private var next = NIODeadline.uptimeNanoseconds(0)
-    private var count = 0
-
-    /// How many there were, when it is time to say so.
-    mutating func note(_ count: Int, at now: NIODeadline) -> Int? {
-        self.count += count
-        guard now >= self.next else { return nil }
-        defer { self.count = 0 }
-        self.next = now + Self.pause
-        return self.count
     }
 }

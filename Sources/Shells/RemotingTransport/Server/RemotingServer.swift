@@ -1,3 +1,4 @@
+import Listening
 package import Logging
 package import NIOCore
 import NIOPosix
@@ -50,11 +51,7 @@ package final class RemotingServer: Sendable {
 
     /// New connections are refused from now on; those that are open go on.
     package func stopAccepting() {
-        let channel = self.channel
-        channel.eventLoop.execute {
-            ListeningSocket.stopListening(channel)
-            channel.close(promise: nil)
-        }
+        self.channel.stopListening()
     }
 
     /// Stops accepting, closes every connection, and returns when the delegate has heard of all.
@@ -72,15 +69,8 @@ extension RemotingServer {
         group: any EventLoopGroup, registry: ConnectionRegistry, options: RemotingServerOptions,
         logger: Logger
     ) -> ServerBootstrap {
-        ServerBootstrap(group: group)
+        .listener(on: group, acceptPause: options.acceptPause, logger: logger)
             .serverChannelOption(.backlog, value: options.backlog)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcceptPause(pause: options.acceptPause, logger: logger))
-                }
-            }
             .serverChannelOption(.maxMessagesPerRead, value: options.acceptsAtOnce)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: options.connections.waterMark)

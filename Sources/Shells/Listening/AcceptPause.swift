@@ -18,12 +18,15 @@ final class AcceptPause: ChannelInboundHandler {
 
     private let pause: TimeAmount
     private let logger: Logger
+    /// Whose the report is: a line in the log names the module of a file.
+    private let file: String
     private var isPaused = false
     private var reports = SparseReport()
 
-    init(pause: Duration, logger: Logger) {
+    init(pause: Duration, logger: Logger, file: String) {
         self.pause = TimeAmount(pause)
         self.logger = logger
+        self.file = file
     }
 
     /// An error of one accept is never a reason to stop listening.
@@ -32,7 +35,8 @@ final class AcceptPause: ChannelInboundHandler {
         self.isPaused = true
         if let count = self.reports.note(1, at: context.eventLoop.now) {
             self.logger.warning(
-                "accepting rests", metadata: ["error": "\(error)", "count": "\(count)"])
+                "accepting rests", metadata: ["error": "\(error)", "count": "\(count)"],
+                file: self.file)
         }
         let channel = context.channel
         // Not by holding `read()` back: a failed accept leaves the interest in reading registered.
