@@ -18,7 +18,7 @@ package struct RemotingServerOptions: Sendable {
 
     /// Connections that are taken at once, before those that are open have their turn: after a
     /// restart all clients come together.
-    package var acceptsAtOnce: UInt = 64
+    package var acceptsAtOnce: UInt = 256
 
     /// Connections the kernel keeps until they are accepted.
     package var backlog: Int32 = 4_096
