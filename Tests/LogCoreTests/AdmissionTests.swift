@@ -58,6 +58,14 @@ struct AdmissionTests {
             }
         }
 
+        /// Eight sends a millisecond, of so many bytes in all.
+        mutating func run(_ time: Duration, offering bytes: Int) {
+            for _ in 0..<Int(time / .milliseconds(1)) {
+                for _ in 0..<8 { _ = self.offer(bytes / 8, to: "T") }
+                self.pass(.milliseconds(1))
+            }
+        }
+
         private mutating func write(at time: Tick? = nil) {
             guard self.writing == nil, self.end > self.confirmed else { return }
             let begin = time ?? self.now
@@ -73,16 +81,10 @@ struct AdmissionTests {
     func tenfold(bytesPerSecond: Int) {
         var pipe = Pipe(bytesPerSecond: bytesPerSecond, flush: .milliseconds(1))
         let offered = bytesPerSecond * 10 / 1_000
-        func run(_ time: Duration) {
-            for _ in 0..<Int(time / .milliseconds(1)) {
-                for _ in 0..<8 { _ = pipe.offer(offered / 8, to: "T") }
-                pipe.pass(.milliseconds(1))
-            }
-        }
-        run(.seconds(10))  // it learns
+        pipe.run(.seconds(10), offering: offered)  // it learns
         let (before, confirmed) = (pipe.refused["T"] ?? 0, pipe.confirmed)
         pipe.longest = [:]
-        run(.seconds(10))
+        pipe.run(.seconds(10), offering: offered)
         let drained = Double(pipe.confirmed.distance(from: confirmed))
         #expect(drained >= 0.95 * 10 * Double(bytesPerSecond))
         #expect((pipe.refused["T"] ?? 0) > before)
@@ -95,16 +97,10 @@ struct AdmissionTests {
     func slowFlushes(bytesPerSecond: Int) {
         var pipe = Pipe(bytesPerSecond: bytesPerSecond, flush: .milliseconds(100))
         let offered = bytesPerSecond * 10 / 1_000
-        func run(_ time: Duration) {
-            for _ in 0..<Int(time / .milliseconds(1)) {
-                for _ in 0..<8 { _ = pipe.offer(offered / 8, to: "T") }
-                pipe.pass(.milliseconds(1))
-            }
-        }
-        run(.seconds(10))
+        pipe.run(.seconds(10), offering: offered)
         let confirmed = pipe.confirmed
         pipe.longest = [:]
-        run(.seconds(10))
+        pipe.run(.seconds(10), offering: offered)
         let drained = Double(pipe.confirmed.distance(from: confirmed))
         // A little at once, while the next batch gathers: never all that it could take.
         #expect(drained >= 0.5 * 10 * Double(bytesPerSecond))
@@ -114,19 +110,14 @@ struct AdmissionTests {
     @Test("a disk that was slow for a while is given as much as before soon after")
     func slowSpell() {
         var pipe = Pipe(bytesPerSecond: 40 << 20, flush: .milliseconds(100))
-        func run(_ time: Duration) {
-            for _ in 0..<Int(time / .milliseconds(1)) {
-                for _ in 0..<8 { _ = pipe.offer(1 << 16, to: "T") }
-                pipe.pass(.milliseconds(1))
-            }
-        }
-        run(.seconds(5))
+        let offered = 8 << 16
+        pipe.run(.seconds(5), offering: offered)
         pipe.bytesPerSecond = 2 << 20
-        run(.seconds(10))
+        pipe.run(.seconds(10), offering: offered)
         pipe.bytesPerSecond = 40 << 20
-        run(.seconds(10))
+        pipe.run(.seconds(10), offering: offered)
         let confirmed = pipe.confirmed
-        run(.seconds(10))
+        pipe.run(.seconds(10), offering: offered)
         #expect(pipe.confirmed.distance(from: confirmed) >= 200 << 20)
     }
 
@@ -162,46 +153,45 @@ struct AdmissionTests {
         #expect(window.bytes == before)
     }
 
+    /// A window that hears of one measurement after the other.
+    private struct Drained {
+        var window = SendWindow()
+        private var end = PhysicalOffset.zero
+
+        mutating func drain(_ bytes: Int, in time: Duration) {
+            let confirmed = self.end
+            self.end = self.end.advanced(by: bytes)
+            self.window.appended(upTo: self.end, confirmed: confirmed, at: .zero)
+            self.window.confirmed(upTo: self.end, at: Tick(time))
+        }
+    }
+
     @Test("the window follows the pace down and up again")
     func pace() {
-        var window = SendWindow()
-        var end = PhysicalOffset.zero
-        func drain(_ bytes: Int, in time: Duration) {
-            let confirmed = end
-            end = end.advanced(by: bytes)
-            window.appended(upTo: end, confirmed: confirmed, at: .zero)
-            window.confirmed(upTo: end, at: Tick(time))
-        }
-        drain(16 << 20, in: .milliseconds(1_600))
-        #expect(window.bytes == 2 << 20)
-        drain(2 << 20, in: .milliseconds(10))
-        #expect(window.bytes == 4 << 20)
-        drain(1_000, in: .milliseconds(1))
-        #expect(window.bytes == 4 << 20)
-        for _ in 0..<10 { drain(window.bytes, in: .milliseconds(20)) }
-        #expect(window.bytes == 32 << 20)
-        drain(32 << 20, in: .milliseconds(800))
-        #expect(window.bytes == 32 << 20)
-        for _ in 0..<3 { drain(32 << 20, in: .milliseconds(800)) }
-        #expect(window.bytes == 8 << 20)
+        var drained = Drained()
+        drained.drain(16 << 20, in: .milliseconds(1_600))
+        #expect(drained.window.bytes == 2 << 20)
+        drained.drain(2 << 20, in: .milliseconds(10))
+        #expect(drained.window.bytes == 4 << 20)
+        drained.drain(1_000, in: .milliseconds(1))
+        #expect(drained.window.bytes == 4 << 20)
+        for _ in 0..<10 { drained.drain(drained.window.bytes, in: .milliseconds(20)) }
+        #expect(drained.window.bytes == 32 << 20)
+        drained.drain(32 << 20, in: .milliseconds(800))
+        #expect(drained.window.bytes == 32 << 20)
+        for _ in 0..<3 { drained.drain(32 << 20, in: .milliseconds(800)) }
+        #expect(drained.window.bytes == 8 << 20)
     }
 
     @Test("a wait that was long but in time does not narrow the window, it feels its way up")
     func inTime() {
-        var window = SendWindow()
-        var end = PhysicalOffset.zero
-        func drain(_ bytes: Int, in time: Duration) {
-            let confirmed = end
-            end = end.advanced(by: bytes)
-            window.appended(upTo: end, confirmed: confirmed, at: .zero)
-            window.confirmed(upTo: end, at: Tick(time))
-        }
-        drain(16 << 20, in: .milliseconds(200))
-        #expect(window.bytes == 18 << 20)
-        drain(window.bytes, in: .milliseconds(225))
-        #expect(window.bytes == 18 << 20)
-        for _ in 0..<4 { drain(window.bytes, in: .milliseconds(400)) }
-        #expect(window.bytes < 10 << 20)
+        var drained = Drained()
+        drained.drain(16 << 20, in: .milliseconds(200))
+        #expect(drained.window.bytes == 18 << 20)
+        drained.drain(drained.window.bytes, in: .milliseconds(225))
+        #expect(drained.window.bytes == 18 << 20)
+        for _ in 0..<4 { drained.drain(drained.window.bytes, in: .milliseconds(400)) }
+        #expect(drained.window.bytes < 10 << 20)
     }
 
     @Test("while the disk hangs little is taken, and after a second nothing")
